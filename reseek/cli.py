@@ -1,0 +1,41 @@
+"""How commands meet their user: bad input ends with one line on stderr and exit code 2, never with a traceback.
+
+Wraps a Hydra main. Errors that are not the user's keep their traceback.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from reseek.errors import InputError
+
+
+def run_command(command: Callable[[], None]) -> None:
+    """Run a Hydra-decorated main; exit with 2 after one line for a mistake in configuration or input."""
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises instead of printing its own page of text
+    if not Path("/dev/nvidiactl").exists():
+        # verl settles on a platform when it is first imported, which composing its configuration does.
+        os.environ.setdefault("VERL_PLATFORM", "cpu")
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        command()
+    except (InputError, HydraException, OmegaConfBaseException) as error:
+        print(f"error: {one_line(str(error))}", file=sys.stderr)
+        sys.exit(2)
+
+
+def require_platform(device: str) -> None:
+    """Start this command again in an environment where verl chooses `device` (cpu or cuda), unless it has already."""
+    if (os.environ.get("VERL_PLATFORM") == "cpu") == (device == "cpu"):
+        return
+    os.environ["VERL_PLATFORM"] = "cpu" if device == "cpu" else "nvidia"
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, *sys.argv])
+
+
+def one_line(message: str) -> str:
+    """A message of several lines (Hydra lists options below each other) as one."""
+    return " ".join(part.strip() for part in message.splitlines() if part.strip())

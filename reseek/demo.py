@@ -1,0 +1,79 @@
+"""`make demo`: the main job from nothing, by the same commands a user types.
+
+Train the embedded model in the embedded world (its warm-up is made on the way, once), evaluate it on held-out questions
+as it was before and as it is after, print the table. Invariant: every number in the table is read from a `result.json`
+that `eval.py` wrote. Knows nothing of how training or evaluation work.
+"""
+
+import json
+import subprocess
+import sys
+import time
+from datetime import datetime
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+ROOT = Path(__file__).resolve().parent.parent
+_ROWS = (
+    ("exact match", "em", "{:.3f}"),
+    ("judge accuracy", "judge_accuracy", "{:.3f}"),
+    ("searches per question", "searches", "{:.2f}"),
+    ("observations dropped", "drop_rate", "{:.2f}"),
+    ("legal actions", "legal_rate", "{:.3f}"),
+)
+
+
+def main(
+    questions: int = typer.Option(200, help="held-out questions that are asked before and after"),
+    steps: int = typer.Option(24, help="GRPO steps"),
+    folder: Path = typer.Option(None, help="where the run's files go; default: runs/demo/<time>"),  # noqa: B008
+) -> None:
+    """Train, evaluate and compare the embedded search agent on this machine."""
+    console = Console()
+    folder = (folder or ROOT / "runs" / "demo" / datetime.now().strftime("%Y-%m-%d_%H-%M-%S")).resolve()
+    started = time.monotonic()
+    console.rule("1/3  train: GRPO of the embedded model (the first run also makes its world, index and warm-up)")
+    _python("train.py", f"algo.steps={steps}", f"algo.save_every={steps}", f"run.dir={folder / 'train'}")
+    card = json.loads((folder / "train" / "result.json").read_text(encoding="utf-8"))
+    results = {}
+    for number, (name, model) in enumerate(
+        {"before": [], "after": ["policy=path", f"policy.path={card['checkpoint']}"]}.items(), start=2
+    ):
+        console.rule(f"{number}/3  evaluate the model {name} training, on questions whose names it never saw")
+        _python("eval.py", *model, f"evaluation.limit={questions}", f"run.dir={folder / name}")
+        results[name] = json.loads((folder / name / "result.json").read_text(encoding="utf-8"))["sets"]["test"]
+    console.print(_table(results, steps))
+    console.print(f"{(time.monotonic() - started) / 60:.1f} minutes in all. Files: {folder}", soft_wrap=True)
+
+
+def _python(script: str, *overrides: str) -> None:
+    """Run one of our commands in view of the user; end the demo with its exit code if it fails."""
+    code = subprocess.run([sys.executable, str(ROOT / script), *overrides], cwd=ROOT, check=False).returncode
+    if code:
+        print(f"error: {script} ended with exit code {code}", file=sys.stderr)
+        raise typer.Exit(code)
+
+
+def _table(results: dict[str, dict], steps: int) -> Table:
+    count = results["after"]["episodes"]
+    table = Table(title=f"{count:.0f} held-out questions, greedy, before and after {steps} GRPO steps")
+    for header in ("", "before", "after"):
+        table.add_column(header, justify="left" if not header else "right")
+    for label, key, form in _ROWS:
+        table.add_row(label, *(_cell(results[name], key, form) for name in ("before", "after")))
+    return table
+
+
+def _cell(result: dict, key: str, form: str) -> str:
+    value = result.get(key)
+    if value is None:
+        return "-"
+    interval = result.get("em_interval") if key == "em" else None
+    return form.format(value) + (f" [{interval[0]:.3f}, {interval[1]:.3f}]" if interval else "")
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,285 @@
+"""One episode: the SEARCH / JUDGE / ANSWER state machine that training, evaluation and demos share.
+
+Invariant: what the policy is given at each call is `trajectory.context`, and every token it samples is appended there,
+whatever it says; text is decoded from token ids only to be parsed and is never tokenised again. A failed search ends
+the episode as FAILED: it is never an observation.
+
+Knows nothing of the engine behind the policy, of the retriever, of gold answers, oracles or rewards.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from reseek.config import AgentConfig, ContextPolicy, TurnUnit
+from reseek.context import Source, Trajectory
+from reseek.errors import SearchFailed
+from reseek.grammar import STOP, Action, Parsed, Verdict, neutralise, parse
+from reseek.policy import Policy, Tokenizer
+from reseek.prompts import HINT, INFORMATION_CLOSE, INFORMATION_OPEN, NOTICE, STUB, instructions, passages
+from reseek.search import Hit, Search
+
+
+class StopReason(Enum):
+    """How an episode ended. All but FAILED train the policy with the reward they earned."""
+
+    ANSWERED = "answered"
+    """The policy answered, by itself or in the answer-only call."""
+    NO_ANSWER = "no_answer"
+    """The turn budget was spent and no answer came."""
+    INVALID = "invalid"
+    """Two texts in a row without a legal action."""
+    REPEATED = "repeated"
+    """Under `strict`, a dropped query came again (at temperature 0 it must); the answer-only call followed."""
+    TOKEN_BUDGET = "token_budget"
+    """No room was left for another observation or call within `agent.response_tokens`."""
+    DEADLINE = "deadline"
+    """`agent.deadline_s` had passed."""
+    FAILED = "failed"
+    """The search failed. No reward, never trained."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One policy call: what it did, and which of the trajectory's sampled tokens (`start`:`end`) it sampled."""
+
+    parsed: Parsed
+    text: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What a SEARCH brought. `text` is what the policy saw between the tags; the verdict is None where the episode
+    ended before the policy could speak again. `search_call` / `verdict_call` index the episode's calls; the latter is
+    None where there is no verdict."""
+
+    query: str
+    hits: tuple[Hit, ...]
+    text: str
+    search_call: int
+    verdict: Verdict | None = None
+    verdict_call: int | None = None
+
+
+@dataclass(frozen=True)
+class Episode:
+    """A finished episode. `answer` is None unless one was given; `error` says why a FAILED one failed."""
+
+    trajectory: Trajectory
+    calls: tuple[Call, ...]
+    observations: tuple[Observation, ...]
+    stop: StopReason
+    answer: str | None
+    seconds: float
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class EpisodeTexts:
+    """The environment's fixed texts as token ids of one tokenizer, and the tokenizer itself."""
+
+    tokenizer: Tokenizer
+    control_tokens: tuple[str, ...]
+    information_open: tuple[int, ...]
+    information_close: tuple[int, ...]
+    stub: tuple[int, ...]
+    hint: tuple[int, ...]
+    notice: tuple[int, ...]
+
+    @classmethod
+    def of(cls, tokenizer: Tokenizer) -> "EpisodeTexts":
+        def ids(text: str) -> tuple[int, ...]:
+            return tuple(tokenizer.encode(text, add_special_tokens=False))
+
+        control = tuple(getattr(tokenizer, "all_special_tokens", ()))
+        return cls(
+            tokenizer, control, ids(INFORMATION_OPEN), ids(INFORMATION_CLOSE), ids(STUB), ids(HINT), ids(NOTICE)
+        )
+
+    def observation(self, hits: Sequence[Hit], limit: int) -> tuple[tuple[int, ...], str]:
+        """The block's ids, its passages cut at `limit` tokens, and the text of the passages as the policy sees it."""
+        body = self.tokenizer.encode(neutralise(passages(hits), self.control_tokens), add_special_tokens=False)[:limit]
+        return (*self.information_open, *body, *self.information_close), self.tokenizer.decode(body)
+
+
+def prompt_ids(tokenizer, agent: AgentConfig, question: str) -> tuple[int, ...]:
+    """The user turn as the policy's chat template writes it, up to where the assistant turn begins."""
+    text = instructions(agent.prompt, question, agent.max_turns)
+    messages = [{"role": "user", "content": text}]
+    return tuple(tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=True, return_dict=False))
+
+
+async def run_episode(
+    prompt: Sequence[int], *, policy: Policy, search: Search, texts: EpisodeTexts, agent: AgentConfig
+) -> Episode:
+    """Run one episode from the token ids of its user turn. Raises what the policy raises; a SearchFailed of the search
+    becomes a FAILED episode."""
+    return await _Run(prompt, policy, search, texts, agent).run()
+
+
+class _Run:
+    """The state of one running episode."""
+
+    def __init__(
+        self, prompt: Sequence[int], policy: Policy, search: Search, texts: EpisodeTexts, agent: AgentConfig
+    ) -> None:
+        self.policy, self.search, self.texts, self.agent = policy, search, texts, agent
+        self.trajectory = Trajectory().append(Source.PROMPT, prompt)
+        self.limit = len(prompt) + agent.response_tokens
+        self.calls: list[Call] = []
+        self.observations: list[Observation] = []
+        self.turns = 0
+        self.invalid_in_a_row = 0
+        self.pending: _Pending | None = None
+        self.dropped_queries: set[str] = set()
+        self.answer: str | None = None
+        self.error: str | None = None
+        self.started = time.monotonic()
+
+    async def run(self) -> Episode:
+        stop = None
+        while stop is None:
+            stop = await self.turn()
+        return Episode(
+            self.trajectory,
+            tuple(self.calls),
+            tuple(self.observations),
+            stop,
+            self.answer,
+            time.monotonic() - self.started,
+            self.error,
+        )
+
+    async def turn(self) -> StopReason | None:
+        """One call of the policy and what follows from it; the reason to stop, if there is one."""
+        deadline = self.agent.deadline_s
+        if deadline is not None and time.monotonic() - self.started > deadline:
+            return StopReason.DEADLINE
+        if self.spent and self.pending is None:
+            return await self.answer_only(StopReason.ANSWERED)
+        parsed = await self.call()
+        if parsed is None:
+            return StopReason.TOKEN_BUDGET
+        if parsed.action is Action.INVALID or (parsed.action is Action.JUDGE and self.pending is None):
+            return self.hint()
+        self.invalid_in_a_row = 0
+        if parsed.action is Action.JUDGE:
+            assert parsed.verdict is not None
+            self.settle(parsed.verdict)
+            return None
+        if self.pending is not None:
+            self.settle(Verdict.MISSING)
+        if parsed.action is Action.ANSWER:
+            return self.accept(parsed)
+        return await self.observe(parsed.content)
+
+    @property
+    def spent(self) -> bool:
+        return self.turns >= self.agent.max_turns
+
+    @property
+    def room(self) -> int:
+        return self.limit - len(self.trajectory.context)
+
+    async def call(self) -> Parsed | None:
+        """Let the policy speak once; None where there is no room for a token."""
+        max_tokens = min(self.agent.call_tokens, self.room)
+        if max_tokens < 1:
+            return None
+        start = self.trajectory.sampled_count
+        sample = await self.policy.sample(self.trajectory.context, stop=STOP, max_tokens=max_tokens)
+        self.trajectory = self.trajectory.append(Source.POLICY, sample.ids, sample.logprobs)
+        text = self.texts.tokenizer.decode(sample.ids, skip_special_tokens=False)
+        parsed = parse(text)
+        self.calls.append(Call(parsed, text, start, start + len(sample.ids)))
+        return parsed
+
+    def say(self, source: Source, ids: Sequence[int]) -> bool:
+        """Append environment text if a token of room is left behind it."""
+        if len(ids) >= self.room:
+            return False
+        self.trajectory = self.trajectory.append(source, ids)
+        return True
+
+    def hint(self) -> StopReason | None:
+        self.invalid_in_a_row += 1
+        self.turns += 1
+        if self.invalid_in_a_row == 2:
+            return StopReason.INVALID
+        if not self.say(Source.HINT, self.texts.hint):
+            return StopReason.TOKEN_BUDGET
+        return None
+
+    def accept(self, parsed: Parsed) -> StopReason:
+        self.turns += self.agent.turn_unit is TurnUnit.ACTION
+        self.answer = parsed.content
+        return StopReason.ANSWERED
+
+    async def answer_only(self, reason: StopReason) -> StopReason:
+        """The one call that is left when the budget is spent; `reason` is the ending if it answers."""
+        if self.agent.turn_unit is TurnUnit.ACTION and self.spent:
+            return StopReason.NO_ANSWER
+        if not self.say(Source.NOTICE, self.texts.notice):
+            return StopReason.TOKEN_BUDGET
+        parsed = await self.call()
+        if parsed is not None and parsed.action is Action.ANSWER:
+            self.accept(parsed)
+            return reason
+        return StopReason.NO_ANSWER if reason is StopReason.ANSWERED else reason
+
+    async def observe(self, query: str) -> StopReason | None:
+        """Spend a turn on a SEARCH and show what it brought."""
+        if self.spent:
+            return await self.answer_only(StopReason.ANSWERED)
+        self.turns += 1
+        if query in self.dropped_queries and self.agent.context is ContextPolicy.STRICT:
+            return await self.answer_only(StopReason.REPEATED)
+        if self.agent.turn_unit is TurnUnit.ACTION and self.spent:
+            return StopReason.NO_ANSWER  # no action is left that could use the observation
+        try:
+            (hits,) = await self.search.search([query], self.agent.top_k)
+        except SearchFailed as failure:
+            self.error = str(failure)
+            return StopReason.FAILED
+        ids, text = self.texts.observation(hits, self.agent.observation_tokens)
+        start = len(self.trajectory.context)
+        if not self.say(Source.OBSERVATION, ids):
+            return StopReason.TOKEN_BUDGET
+        call = len(self.calls) - 1
+        before_search = start - (self.calls[call].end - self.calls[call].start)
+        self.pending = _Pending(before_search, start, start + len(ids))
+        self.observations.append(Observation(query, tuple(hits), text, call))
+        return None
+
+    def settle(self, verdict: Verdict) -> None:
+        """Record the verdict on the pending observation and, on a No, edit the context."""
+        assert self.pending is not None
+        last = self.observations[-1]
+        self.observations[-1] = Observation(
+            last.query,
+            last.hits,
+            last.text,
+            last.search_call,
+            verdict,
+            None if verdict is Verdict.MISSING else len(self.calls) - 1,
+        )
+        pending, self.pending = self.pending, None
+        if verdict is not Verdict.NO or self.agent.context is ContextPolicy.KEEP:
+            return
+        self.dropped_queries.add(last.query)
+        if self.agent.context is ContextPolicy.DROP:
+            self.trajectory = self.trajectory.edit(pending.start, pending.end, self.texts.stub)
+        else:
+            self.trajectory = self.trajectory.edit(pending.before_search, len(self.trajectory.context))
+
+
+@dataclass(frozen=True)
+class _Pending:
+    """Where the unjudged observation stands in the context, and where the call that asked for it began."""
+
+    before_search: int
+    start: int
+    end: int

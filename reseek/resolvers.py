@@ -1,0 +1,33 @@
+"""The small functions that `conf/` may use in interpolations. Registered once, when a command starts.
+
+They only choose between values that verl wants spelled differently on a CPU and on GPUs.
+"""
+
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+
+CONF = Path(__file__).resolve().parent.parent / "conf"
+
+_MIXED_PRECISION = {"float32": "fp32", "bfloat16": "bf16"}
+
+
+def _mixed_precision(dtype: str) -> DictConfig:
+    """verl's FSDP mixed precision: parameters in the policy's dtype, reductions in float32."""
+    return OmegaConf.create(
+        {"param_dtype": _MIXED_PRECISION.get(dtype, dtype), "reduce_dtype": "fp32", "buffer_dtype": "fp32"}
+    )
+
+
+def register_resolvers() -> None:
+    """Make `${reseek.*:...}` known to OmegaConf. Safe to call again."""
+    for name, function in {
+        "cuda": lambda device: device == "cuda",
+        "cpu": lambda device: device == "cpu",
+        "if_cuda": lambda device, yes, no: yes if device == "cuda" else no,
+        "positive": lambda number: float(number) > 0,
+        "sum": lambda *numbers: sum(int(number) for number in numbers),
+        "mixed_precision": _mixed_precision,
+        "conf": lambda name: str(CONF / name),
+    }.items():
+        OmegaConf.register_new_resolver(f"reseek.{name}", function, replace=True)

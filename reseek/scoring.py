@@ -1,0 +1,27 @@
+"""From a finished episode to its reward: ask the oracle about each judged observation, then add up.
+
+The one place where episodes, oracles and rewards meet; training and evaluation both call it. A FAILED episode has no
+reward. Raises ScoringFailed when the oracle has no answer: never a zero.
+"""
+
+from reseek.config import OracleConfig, RewardConfig
+from reseek.episode import Episode, StopReason
+from reseek.oracle import Oracle
+from reseek.questions import Question
+from reseek.reward import Reward, judge_one, reward_of
+
+
+async def score_episode(
+    episode: Episode, question: Question, oracle: Oracle, oracle_config: OracleConfig, rewards: RewardConfig
+) -> Reward | None:
+    """The episode's reward; None for a FAILED episode."""
+    if episode.stop is StopReason.FAILED:
+        return None
+    judged = [observation for observation in episode.observations if observation.verdict is not None]
+    scores = await oracle.score(question, [observation.text for observation in judged]) if judged else []
+    verdicts = [
+        judge_one(observation.verdict, score, oracle_config.threshold, rewards)
+        for observation, score in zip(judged, scores, strict=True)
+        if observation.verdict is not None
+    ]
+    return reward_of(episode.answer, question.golden_answers, verdicts, rewards)

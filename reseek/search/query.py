@@ -1,0 +1,63 @@
+"""What may be asked: one pure guard between a language model's text and a retriever.
+
+Invariant: a cleaned query is valid Unicode and yields at most MAX_TERMS distinct terms under Lucene's standard
+tokenizer; a query that was so already keeps its words, their order and repetitions. Cutting is deterministic: words
+are kept from the front.
+
+Knows nothing of stopwords, stemming or any index: whether a query finds something is the retriever's matter.
+"""
+
+import re
+
+# Lucene refuses a query of more than 1,024 distinct terms.
+MAX_TERMS = 1000
+# A bound on work, not on meaning: repeated words are free under MAX_TERMS.
+MAX_CHARACTERS = 20_000
+# Lucene's standard tokenizer cuts a longer run of letters into pieces of this length.
+LONGEST_TOKEN = 255
+
+_SURROGATES = re.compile(r"[\ud800-\udfff]")
+# No token spans white space, and within a word no token is smaller than one of these.
+_PIECES = re.compile(r"[0-9A-Za-z_]+|[^\x00-\x7f]")
+
+
+def clean_query(query: str) -> str:
+    """The query as a retriever can take it; "" where nothing searchable is left.
+
+    Lone surrogates, which no encoder takes, become U+FFFD; white space becomes single spaces; a query that could
+    hold more than MAX_TERMS distinct terms loses its tail. Raises ValueError if `query` is not a string.
+    """
+    if not isinstance(query, str):
+        raise ValueError(f"a query must be a string, not {type(query).__name__}")
+    words = _SURROGATES.sub("\ufffd", query[:MAX_CHARACTERS]).split()
+    kept: list[str] = []
+    seen: set[str] = set()
+    budget = MAX_TERMS
+    for word in words:
+        if word not in seen:
+            cost = most_terms(word)
+            if cost > budget:
+                if not kept:  # one endless word, e.g. text in a script without spaces: its beginning is the query
+                    kept.append(word[:MAX_TERMS])
+                break
+            budget -= cost
+            seen.add(word)
+        kept.append(word)
+    return " ".join(kept)
+
+
+def most_terms(word: str) -> int:
+    """An upper bound of the number of terms that Lucene makes of a word without white space.
+
+    Each run of ASCII letters and digits counts once, every other letter or sign counts by itself: exact for English
+    and for scripts written without spaces, generous elsewhere.
+    """
+    return len(_PIECES.findall(word)) + len(word) // LONGEST_TOKEN
+
+
+def check_request(queries: object, k: int) -> None:
+    """Raise ValueError for a request that no retriever can mean: a bare string as the batch, or k below 1."""
+    if isinstance(queries, str):
+        raise ValueError("queries must be a sequence of strings, not one string")
+    if isinstance(k, bool) or not isinstance(k, int) or k < 1:
+        raise ValueError(f"k = {k!r}: must be an integer of at least 1")

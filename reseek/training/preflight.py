@@ -1,0 +1,123 @@
+"""Checks before the first worker starts: budgets against token limits, prompts against their room, batch sizes.
+
+Each failed check is one line that names the keys. It loads the tokenizer and the model's config.json, no weights.
+"""
+
+import json
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from reseek.config import AgentConfig
+from reseek.episode import prompt_ids
+from reseek.errors import InputError
+from reseek.prepare import Prepared
+from reseek.questions import Question, read_questions
+from reseek.settings import AlgoSettings, ClusterSettings, Settings
+
+
+def check_budgets(agent: AgentConfig, max_prompt: int, max_response: int, max_model_len: int) -> None:
+    """The agent's budgets against what the trainer's and the engine's tensors hold."""
+    if agent.least_response_tokens > agent.response_tokens:
+        raise InputError(
+            f"agent.response_tokens={agent.response_tokens}: too small for agent.max_turns={agent.max_turns} x "
+            f"agent.observation_tokens={agent.observation_tokens} + agent.call_tokens={agent.call_tokens} = "
+            f"{agent.least_response_tokens}; raise it or lower the others"
+        )
+    for ours, key, limit in (
+        ("agent.prompt_tokens", "data.max_prompt_length", max_prompt),
+        ("agent.response_tokens", "data.max_response_length", max_response),
+    ):
+        value = getattr(agent, ours.partition(".")[2])
+        if value > limit:
+            raise InputError(f"{key}={limit}: {ours}={value} does not fit; raise the former or lower the latter")
+    total = agent.prompt_tokens + agent.response_tokens
+    if total > max_model_len:
+        raise InputError(
+            f"agent.prompt_tokens={agent.prompt_tokens} + agent.response_tokens={agent.response_tokens} = {total}: "
+            f"more than actor_rollout_ref.rollout.max_model_len={max_model_len}"
+        )
+
+
+def check_algo(algo: AlgoSettings, cluster: ClusterSettings, questions: int) -> None:
+    """Batch sizes against each other, the machines, and the number of training questions."""
+    if algo.questions_per_step % algo.mini_batch_questions:
+        raise InputError(
+            f"algo.mini_batch_questions={algo.mini_batch_questions}: must divide "
+            f"algo.questions_per_step={algo.questions_per_step}"
+        )
+    if algo.estimator == "grpo" and algo.sessions_per_question < 2:
+        raise InputError(
+            "algo.sessions_per_question=1: GRPO compares the sessions of a question, it needs at least 2"
+        )
+    workers = cluster.nodes * cluster.gpus_per_node
+    rows = algo.mini_batch_questions * algo.sessions_per_question
+    if rows % (workers * cluster.micro_batch):
+        raise InputError(
+            f"cluster.micro_batch={cluster.micro_batch}: times {workers} workers it must divide "
+            f"algo.mini_batch_questions={algo.mini_batch_questions} x algo.sessions_per_question="
+            f"{algo.sessions_per_question} = {rows}"
+        )
+    if questions < algo.questions_per_step:
+        raise InputError(
+            f"algo.questions_per_step={algo.questions_per_step}: questions.train holds only {questions} questions; "
+            "lower the former or bring more"
+        )
+
+
+def check_model(agent: AgentConfig, model: str) -> None:
+    """The whole context against the model's positions, where the model is a local folder."""
+    config = Path(model) / "config.json"
+    if not config.is_file():
+        return
+    positions = json.loads(config.read_text()).get("max_position_embeddings")
+    total = agent.prompt_tokens + agent.response_tokens
+    if positions is not None and total > positions:
+        raise InputError(
+            f"agent.prompt_tokens={agent.prompt_tokens} + agent.response_tokens={agent.response_tokens} = {total}: "
+            f"more than the {positions} positions of the model at policy.path={model}"
+        )
+
+
+def check_prompts(agent: AgentConfig, tokenizer, questions: list[Question], file: Path) -> None:
+    """Every question's user turn against agent.prompt_tokens; names the first that is too long.
+
+    The template's share is measured once with each end question and bounded from above: a question's own tokens plus
+    the largest template share seen among a sample, checked exactly wherever that bound is exceeded.
+    """
+    sample = questions[:: max(1, len(questions) // 16)]
+    share = max(len(prompt_ids(tokenizer, agent, q.question)) - _length(tokenizer, q.question) for q in sample)
+    margin = 8  # tokens may merge differently at the template's seams
+    for question in questions:
+        if _length(tokenizer, question.question) + share + margin <= agent.prompt_tokens:
+            continue
+        length = len(prompt_ids(tokenizer, agent, question.question))
+        if length > agent.prompt_tokens:
+            raise InputError(
+                f"agent.prompt_tokens={agent.prompt_tokens}: the user turn of question {question.id!r} of {file} has "
+                f"{length} tokens; raise the budget or drop the question"
+            )
+
+
+def _length(tokenizer, text: str) -> int:
+    return len(tokenizer.encode(text, add_special_tokens=False))
+
+
+def check_training(settings: Settings, config: DictConfig, prepared: Prepared) -> None:
+    """All checks of a training run."""
+    from transformers import AutoTokenizer
+
+    assert settings.algo is not None and prepared.train is not None
+    agent = settings.agent
+    check_model(agent, prepared.model)
+    limit = settings.questions.train_limit
+    train = read_questions(prepared.train, limit if limit > 0 else None)
+    check_algo(settings.algo, settings.cluster, len(train))
+    tokenizer = AutoTokenizer.from_pretrained(prepared.model)
+    if settings.policy.chat_template is not None:
+        tokenizer.chat_template = settings.policy.chat_template
+    if tokenizer.chat_template is None:
+        raise InputError(f"policy.chat_template: the tokenizer of {prepared.model} has none; give one")
+    check_prompts(agent, tokenizer, train, prepared.train)
+    if prepared.validation is not None:
+        check_prompts(agent, tokenizer, read_questions(prepared.validation), prepared.validation)

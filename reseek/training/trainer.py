@@ -1,0 +1,112 @@
+"""verl's synchronous V1 trainer, with our metrics and a sign of life at every phase.
+
+Registered with verl as `reseek_sync` (`trainer.v1.trainer_mode`). Training itself is verl's; what differs: metrics of
+episodes (exact match, judge accuracy, searches, drops, forks) are computed over sessions, not over rows, and the replay
+buffer is polled every 0.2 s instead of every 2 s. Knows nothing of episodes beyond their counts.
+"""
+
+from typing import Any
+
+import numpy as np
+import transfer_queue as tq
+from verl.trainer.ppo.v1.trainer_base import register_trainer
+from verl.trainer.ppo.v1.trainer_sync import PPOTrainerSync
+
+from reseek.stats import STATS_KEYS, EpisodeStats, summarise
+from reseek.training.agent_loop import STATS_PREFIX
+from reseek.training.board import post
+
+POLL_SECONDS = 0.2
+
+
+@register_trainer("reseek_sync")
+class ReSeekTrainer(PPOTrainerSync):
+    @property
+    def trainer_mode(self) -> str:
+        """verl branches on this name: for all of its own code we are the synchronous trainer."""
+        return "sync"
+
+    @trainer_mode.setter
+    def trainer_mode(self, _name: str) -> None:
+        return None
+
+    def _build_replay_buffer(self):
+        buffer = super()._build_replay_buffer()
+        buffer.poll_interval = POLL_SECONDS
+        return buffer
+
+    def on_init_end(self) -> None:
+        self._say("first weight sync")
+        super().on_init_end()
+        self._say("ready")
+
+    def on_step_begin(self) -> None:
+        self._say("rollout")
+        super().on_step_begin()
+
+    def _balance_batch(self, batch, metrics, *args, **kwargs):
+        """verl's first step on a sampled batch: count the sessions that are missing because their episode failed."""
+        expected = self.config.data.train_batch_size * self.config.actor_rollout_ref.rollout.n
+        sessions = {key.rsplit("_", 1)[0] for key in batch.keys}
+        if not sessions:
+            raise RuntimeError(f"all {expected} episodes of step {self.global_steps} failed: look for their errors above")
+        metrics["episodes/failed"] = expected - len(sessions)
+        return super()._balance_batch(batch, metrics, *args, **kwargs)
+
+    def _compute_old_log_prob(self, batch, metrics):
+        self._say("log-probabilities")
+        return super()._compute_old_log_prob(batch, metrics)
+
+    def _update_actor(self, batch, metrics):
+        self._say("update")
+        return super()._update_actor(batch, metrics)
+
+    def _save_checkpoint(self) -> None:
+        self._say("checkpoint")
+        super()._save_checkpoint()
+
+    def on_step_end(self) -> None:
+        self._say("weight sync")
+        super().on_step_end()
+
+    def on_validate_begin(self) -> None:
+        self._say("validation")
+        super().on_validate_begin()
+
+    def _val_metrics_update(self, data_sources, sample_uids, reward_extra_infos_dict, sample_turns, **kwargs):
+        """verl's validation metrics, and ours over all validation episodes as `validation/*`."""
+        metrics = super()._val_metrics_update(data_sources, sample_uids, reward_extra_infos_dict, sample_turns, **kwargs)
+        columns = {key: reward_extra_infos_dict[f"{STATS_PREFIX}{key}"] for key in STATS_KEYS}
+        rows = zip(*columns.values(), strict=True)
+        ours = _named("validation", [EpisodeStats(*row) for row in rows])
+        metrics.update(ours)
+        self._say("validated", ours)
+        return metrics
+
+    def _compute_metrics(self, batch, metrics, timing_raw, global_steps, epoch) -> None:
+        super()._compute_metrics(batch, metrics, timing_raw, global_steps, epoch)
+        metrics.update(_named("episodes", self._episode_stats(batch)))
+        self._say("step", {key: float(value) for key, value in metrics.items() if np.isscalar(value)})
+
+    def _episode_stats(self, batch) -> list[EpisodeStats]:
+        """One record per session of the batch: forks give a session several rows, padding gives rows without one."""
+        position_of_session: dict[str, int] = {}
+        for position, (key, tag) in enumerate(zip(batch.keys, batch.tags, strict=True)):
+            if not tag.get("is_padding", False):
+                position_of_session[key.rsplit("_", 1)[0]] = position
+        keys = [batch.keys[position] for position in position_of_session.values()]
+        data = tq.kv_batch_get(keys=keys, partition_id=batch.partition_id, select_fields=["extra_fields"])
+        # The storage back end decides the container: an array, a NonTensorStack or a list of wrapped values.
+        return [_stats(getattr(extra, "data", extra)["reward_extra_info"]) for extra in data["extra_fields"]]
+
+    def _say(self, phase: str, metrics: dict[str, float] | None = None) -> None:
+        post(phase, getattr(self, "global_steps", 0), metrics, getattr(self, "total_training_steps", 0))
+
+
+def _stats(info: dict[str, Any]) -> EpisodeStats:
+    return EpisodeStats(**{key: info[f"{STATS_PREFIX}{key}"] for key in STATS_KEYS})
+
+
+def _named(prefix: str, stats: list[EpisodeStats]) -> dict[str, float]:
+    """The summary under a prefix, without the ratios over nothing (loggers know no None)."""
+    return {f"{prefix}/{key}": value for key, value in summarise(stats).items() if value is not None}

@@ -1,0 +1,132 @@
+"""The manifest over a folder of stand-in files: no Java."""
+
+import json
+import os
+
+import pytest
+
+from corpora.manifest import (
+    FORMAT,
+    MANIFEST_NAME,
+    Manifest,
+    Source,
+    check_files,
+    hash_files,
+    matches,
+    read_manifest,
+    require_match,
+    write_manifest,
+)
+from corpora.passages import corpus_fingerprint
+from reseek.errors import InputError
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    path = tmp_path / "corpus.jsonl"
+    path.write_text(json.dumps({"id": "a", "title": "t", "text": "some words"}) + "\n")
+    return path
+
+
+@pytest.fixture
+def index(tmp_path, corpus):
+    folder = tmp_path / "index"
+    folder.mkdir()
+    (folder / "segments_1").write_bytes(b"segments")
+    (folder / "_0.fdt").write_bytes(b"x" * 1000)
+    stat = corpus.stat()
+    source = Source(
+        name=corpus.name, size=stat.st_size, mtime_ns=stat.st_mtime_ns, fingerprint=corpus_fingerprint(corpus)
+    )
+    manifest = Manifest(
+        format=FORMAT,
+        passages=1,
+        source=source,
+        analyzer="any",
+        k1=0.9,
+        b=0.4,
+        engine={"lucene": "9"},
+        created="2026-01-01T00:00:00+00:00",
+        files=hash_files(folder),
+    )
+    write_manifest(folder, manifest)
+    return folder
+
+
+def test_what_is_written_is_read_and_nothing_else_is_left(index):
+    manifest = read_manifest(index)
+    assert manifest == check_files(index, hashes=True)
+    assert manifest.files == hash_files(index)
+    assert sorted(path.name for path in index.iterdir()) == ["_0.fdt", MANIFEST_NAME, "segments_1"]
+
+
+def test_the_manifest_tells_no_absolute_path(index, tmp_path):
+    assert str(tmp_path) not in (index / MANIFEST_NAME).read_text()
+
+
+def test_lucenes_lock_file_is_no_content(index):
+    (index / "write.lock").touch()
+    check_files(index, hashes=True)
+
+
+def test_no_folder_no_manifest_broken_manifest_other_format(index, tmp_path):
+    with pytest.raises(InputError, match="no such index; build it with"):
+        read_manifest(tmp_path / "nowhere")
+    path = index / MANIFEST_NAME
+    content = path.read_text()
+    path.write_text(content[: len(content) // 2])
+    with pytest.raises(InputError, match="is not a manifest of ReSeek"):
+        read_manifest(index)
+    path.write_text(content.replace(f'"format": {FORMAT}', '"format": 99'))
+    with pytest.raises(InputError, match="is of format 99"):
+        read_manifest(index)
+    path.unlink()
+    with pytest.raises(InputError, match="half-built"):
+        read_manifest(index)
+
+
+@pytest.mark.parametrize("hashes", [False, True])
+def test_a_missing_an_extra_and_a_short_file_are_named(index, hashes):
+    (index / "segments_2").touch()
+    with pytest.raises(InputError, match="segments_2: is not part"):
+        check_files(index, hashes=hashes)
+    (index / "segments_2").unlink()
+    (index / "_0.fdt").write_bytes(b"x" * 999)
+    with pytest.raises(InputError, match="_0.fdt: has 999 bytes, the manifest says 1000"):
+        check_files(index, hashes=hashes)
+    (index / "_0.fdt").unlink()
+    with pytest.raises(InputError, match="_0.fdt: is missing"):
+        check_files(index, hashes=hashes)
+
+
+def test_only_hashes_see_a_flipped_byte(index):
+    (index / "_0.fdt").write_bytes(b"x" * 500 + b"y" + b"x" * 499)
+    check_files(index, hashes=False)
+    with pytest.raises(InputError, match="_0.fdt: its content differs"):
+        check_files(index, hashes=True)
+
+
+def test_an_untouched_corpus_is_not_read_again(index, corpus):
+    stat = corpus.stat()
+    corpus.write_bytes(b"?" * stat.st_size)
+    os.utime(corpus, ns=(stat.st_mtime_ns, stat.st_mtime_ns))
+    assert matches(read_manifest(index), corpus)  # the documented shortcut: name, size and time are equal
+
+
+def test_a_copy_of_the_corpus_matches_by_content(index, corpus, tmp_path):
+    copy = tmp_path / "elsewhere.jsonl"
+    copy.write_bytes(b"\n" + corpus.read_bytes())
+    assert matches(read_manifest(index), copy)
+    assert require_match(index, copy) == read_manifest(index)
+
+
+def test_a_changed_corpus_is_refused_naming_both(index, corpus):
+    corpus.write_text(json.dumps({"id": "a", "title": "t", "text": "other words"}) + "\n")
+    with pytest.raises(InputError) as caught:
+        require_match(index, corpus)
+    assert str(index) in str(caught.value) and str(corpus) in str(caught.value) and "--overwrite" in str(caught.value)
+
+
+def test_a_missing_corpus_is_named(index, tmp_path):
+    with pytest.raises(InputError, match="gone.jsonl: no such corpus file"):
+        require_match(index, tmp_path / "gone.jsonl")

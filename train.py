@@ -1,0 +1,38 @@
+"""Train a self-correcting search agent: compose the configuration, check it, train.
+
+    python train.py                                   the CPU quick start (embedded world, embedded model)
+    python train.py algo.steps=50 run.seed=1          any key can be overridden
+    python train.py experiment=qwen2.5-3b-grpo ...    the paper's run on 8 GPUs
+    python train.py --help                            all groups and keys
+
+Configuration: conf/train.yaml; what each key means: reseek/config.py and reseek/settings.py.
+"""
+
+import sys
+
+import hydra
+from omegaconf import DictConfig
+
+from reseek.cli import run_command
+from reseek.resolvers import register_resolvers
+
+register_resolvers()
+
+
+@hydra.main(config_path="conf", config_name="train", version_base=None)
+def main(config: DictConfig) -> None:
+    from reseek.training.launch import RunFailed, last_checkpoint, train
+
+    try:
+        folder = train(config)
+    except RunFailed as failure:
+        print(f"error: {failure}", file=sys.stderr)
+        sys.exit(1)
+    print(f"done: {folder}")
+    checkpoint = last_checkpoint(folder)
+    if checkpoint is not None:
+        print(f"checkpoint: {checkpoint}\nevaluate it: python eval.py policy=path policy.path={checkpoint}")
+
+
+if __name__ == "__main__":
+    run_command(main)
