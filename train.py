@@ -13,7 +13,7 @@ import sys
 import hydra
 from omegaconf import DictConfig
 
-from reseek.cli import run_command
+from reseek.cli import run_command, user_errors
 from reseek.resolvers import register_resolvers
 
 register_resolvers()
@@ -24,7 +24,8 @@ def main(config: DictConfig) -> None:
     from reseek.training.launch import RunFailed, last_checkpoint, train
 
     try:
-        folder = train(config)
+        with user_errors():
+            folder = train(config)
     except RunFailed as failure:
         print(f"error: {failure}", file=sys.stderr)
         sys.exit(1)

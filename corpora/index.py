@@ -91,16 +91,23 @@ def build_index(
     return manifest
 
 
-def ensure_index(corpus_path: str | Path, index_dir: str | Path) -> Manifest:
-    """The manifest of the index of this corpus, built now if the folder is absent or empty.
+def ensure_index(corpus_path: str | Path, index_dir: str | Path, *, k1: float = 0.9, b: float = 0.4) -> Manifest:
+    """The manifest of the index of this corpus with these BM25 parameters, built now if the folder is absent or empty.
 
-    Raises InputError where the folder holds the index of another corpus, a broken one, or something else.
+    Raises InputError where the folder holds the index of another corpus, other parameters, a broken one, or something
+    else.
     """
     index_dir = Path(index_dir)
     if not index_dir.exists() or _is_empty(index_dir):
-        return build_index(corpus_path, index_dir)
+        return build_index(corpus_path, index_dir, k1=k1, b=b)
     check_files(index_dir, hashes=False)
-    return require_match(index_dir, corpus_path)
+    manifest = require_match(index_dir, corpus_path)
+    if (manifest.k1, manifest.b) != (k1, b):
+        raise InputError(
+            f"{index_dir}: its manifest says k1={manifest.k1:g}, b={manifest.b:g}, asked for are k1={k1:g}, b={b:g}; "
+            "ask for the former or build another index"
+        )
+    return manifest
 
 
 def verify(index_dir: str | Path) -> Manifest:

@@ -5,23 +5,34 @@ Wraps a Hydra main. Errors that are not the user's keep their traceback.
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from reseek.errors import InputError
 
 
 def run_command(command: Callable[[], None]) -> None:
-    """Run a Hydra-decorated main; exit with 2 after one line for a mistake in configuration or input."""
+    """Run a Hydra-decorated main; a mistake in its configuration ends with one line, as in `user_errors`."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises instead of printing its own page of text
     if not Path("/dev/nvidiactl").exists():
         # verl settles on a platform when it is first imported, which composing its configuration does.
         os.environ.setdefault("VERL_PLATFORM", "cpu")
+    with user_errors():
+        command()
+
+
+@contextmanager
+def user_errors() -> Iterator[None]:
+    """End the command with one line on stderr and exit code 2 for a mistake in configuration or input.
+
+    Wanted inside a Hydra main too: an exception that leaves it makes Hydra print a line of its own.
+    """
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
     try:
-        command()
+        yield
     except (InputError, HydraException, OmegaConfBaseException) as error:
         print(f"error: {one_line(str(error))}", file=sys.stderr)
         sys.exit(2)

@@ -1,7 +1,7 @@
-"""Make what a run needs before anything starts: the world, the index, the model. Each is made once and kept in the cache.
+"""Make what a run needs before anything starts: the world, the index, the model. Each is made once, kept in the cache.
 
-After `prepare` every path in the result exists and was checked; nothing here starts Ray, vLLM or a search. Knows nothing
-of training or evaluation.
+After `prepare` every path in the result exists and was checked; nothing here starts Ray, vLLM or a search. Knows
+nothing of training or evaluation.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from fictionalhot.names import Split
 from fictionalhot.world import WorldFiles, ensure_world
 from reseek.errors import InputError
 from reseek.questions import read_questions
-from reseek.settings import DataSource, PolicySource, Settings
+from reseek.settings import KNOWN_SETS, DataSource, PolicySource, QuestionSettings, Settings
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class Prepared:
 def prepare(settings: Settings) -> Prepared:
     """Check the user's inputs, make the embedded ones. Raises InputError naming key or file for what is missing or
     wrong; cheap checks come before anything expensive is made."""
-    train, validation, sets = _question_files(settings)
     corpus = _corpus_file(settings)
+    train, validation, sets = _question_files(settings)
     for key, path, limit in (
         ("questions.train", train, settings.questions.train_limit),
         ("questions.validation", validation, settings.questions.validation_limit),
@@ -41,7 +41,7 @@ def prepare(settings: Settings) -> Prepared:
         if path is not None:
             _checked(key, path, limit)
     index = _index_folder(settings, corpus)
-    ensure_index(corpus, index)
+    ensure_index(corpus, index, k1=settings.corpus.k1, b=settings.corpus.b)
     return Prepared(_model(settings), corpus, index, train, validation, sets)
 
 
@@ -58,13 +58,32 @@ def _question_files(settings: Settings) -> tuple[Path | None, Path | None, dict[
         return world.questions(Split.TRAIN), validation, {"test": test}
     if settings.algo is not None and questions.train is None:
         raise InputError("questions.train: names no file; set it to a JSONL file of training questions")
-    if settings.evaluation is not None and not questions.sets:
-        raise InputError("questions.sets: names no file; set e.g. questions.sets.nq=PATH")
+    sets = evaluation_sets(questions)
+    if settings.evaluation is not None and not sets:
+        raise InputError("questions.sets: names no file; set e.g. questions.sets.nq=PATH, or questions.folder=DIR")
     return (
         None if questions.train is None else Path(questions.train).resolve(),
         None if questions.validation is None else Path(questions.validation).resolve(),
-        {name: Path(path).resolve() for name, path in questions.sets.items()},
+        sets,
     )
+
+
+def evaluation_sets(questions: QuestionSettings) -> dict[str, Path]:
+    """The evaluation sets' files: those of `questions.folder` in the known order, then (and instead of a file of the
+    folder) the named ones. Raises InputError where the folder holds none."""
+    found: dict[str, Path] = {}
+    if questions.folder is not None:
+        folder = Path(questions.folder).resolve()
+        if not folder.is_dir():
+            raise InputError(f"questions.folder: {folder}: no such folder")
+        candidates = {name: folder / f"{name}.{questions.split}.jsonl" for name in KNOWN_SETS}
+        found = {name: path for name, path in candidates.items() if path.is_file()}
+        if not found:
+            raise InputError(
+                f"questions.folder: {folder} holds no <set>.{questions.split}.jsonl (questions.split="
+                f"{questions.split}) of a known set: {', '.join(KNOWN_SETS)}"
+            )
+    return found | {name: Path(path).resolve() for name, path in questions.named_sets.items()}
 
 
 def _checked(key: str, path: Path, limit: int) -> None:

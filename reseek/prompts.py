@@ -23,9 +23,11 @@ _RESEEK = """\
 Answer the question below. You may consult a search engine over a closed collection of documents.
 
 Work in steps. Think inside <think> and </think> whenever it helps. Then take exactly one action:
-- <search>query</search> asks the search engine; the best passages come back between <information> and </information>.
-- <judge>Yes</judge> or <judge>No</judge> must follow each <information> block: Yes if it helps to answer the question, \
-No if it does not. A block judged No is removed, so write down anything worth keeping in <note> and </note> before you judge.
+- <search>query</search> asks the search engine; the best passages come back between <information> and \
+</information>.
+- <judge>Yes</judge> or <judge>No</judge> must follow each <information> block: Yes if it helps to answer the \
+question, No if it does not. A block judged No is removed, so write down anything worth keeping in <note> and </note> \
+before you judge.
 - <answer>text</answer> gives the final answer, a few words without explanation, and ends the task.
 
 You have at most {max_turns} searches. Example of the form:

@@ -13,7 +13,7 @@ from reseek.errors import InputError
 
 
 class Hop(BaseModel):
-    """One reasoning step of a generated question: `entity` --`relation`--> `value`, stated by the passage `passage_id`."""
+    """One reasoning step of a generated question: `entity` --`relation`--> `value`, as `passage_id` states it."""
 
     model_config = ConfigDict(frozen=True)
 

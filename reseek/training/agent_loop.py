@@ -54,6 +54,11 @@ def _room(sections: str) -> Room:
     )
 
 
+@lru_cache(maxsize=1)
+def _texts(tokenizer) -> EpisodeTexts:
+    return EpisodeTexts.of(tokenizer)
+
+
 class VerlPolicy:
     """verl's rollout server as a policy. All calls of an episode carry one request id, so that they reach the replica
     that holds the episode's prefix."""
@@ -85,6 +90,13 @@ class VerlPolicy:
 class ReSeekAgentLoop(AgentLoopBase):
     """Registered under the name `reseek` by conf/agent_loop.yaml; verl makes one per session."""
 
+    def __init__(self, trainer_config, server_manager, tokenizer, **_kwargs) -> None:
+        # Not super().__init__: it builds a chat-template machinery per session (60 ms each, measured on a CPU) which an
+        # episode, appending raw tokens, has no use for.
+        self.config = trainer_config.config
+        self.server_manager = server_manager
+        self.tokenizer = tokenizer
+
     async def run(self, sampling_params: dict[str, Any], **kwargs) -> list[AgentLoopOutput]:
         config = self.config
         room = _room(
@@ -106,7 +118,7 @@ class ReSeekAgentLoop(AgentLoopBase):
             prompt_ids(self.tokenizer, room.agent, question.question),
             policy=policy,
             search=room.search,
-            texts=EpisodeTexts.of(self.tokenizer),
+            texts=_texts(self.tokenizer),
             agent=room.agent,
         )
         if episode.stop is StopReason.FAILED:

@@ -1,8 +1,8 @@
 """Start a training run and see it through: Ray, verl's task runner, the watchdog, the display, the cleaning up.
 
 Invariant: whatever ends the run (success, error, hang, Ctrl-C), its processes are gone and its shared memory is freed
-when `train` returns or raises. All output of the workers goes to `train.log` in the run's folder; the terminal shows the
-display. Knows nothing of episodes or rewards.
+when `train` returns or raises. All output of the workers goes to `train.log` in the run's folder; the terminal shows
+the display. Knows nothing of episodes or rewards.
 """
 
 import contextlib
@@ -56,7 +56,7 @@ def environment(settings: Settings, run_id: str) -> dict[str, str]:
 
 
 def cpu_environment(cluster: ClusterSettings) -> dict[str, str]:
-    """What verl, vLLM and OpenMP need where there is no GPU. Threads must not spin: several processes share the cores."""
+    """What verl, vLLM and OpenMP need without a GPU. Threads must not spin: several processes share the cores."""
     return {
         "VERL_PLATFORM": "cpu",
         "VLLM_CPU_KVCACHE_SPACE": str(cluster.kv_cache_gib),

@@ -78,9 +78,9 @@ def _unpinned_offload() -> None:
 def patch_vllm() -> None:
     """Entry point of `vllm.general_plugins`: keep the plain weights of linear layers on the CPU.
 
-    vllm/model_executor/layers/utils.py packs each linear weight for oneDNN or the AMX kernel after loading and drops the
-    original, so a later policy's weights would have nothing to be written to. Without the packed kernels, layers use
-    torch's own linear on `layer.weight` and updates in place work.
+    vllm/model_executor/layers/utils.py packs each linear weight for oneDNN or the AMX kernel after loading and drops
+    the original, so a later policy's weights would have nothing to be written to. Without the packed kernels, layers
+    use torch's own linear on `layer.weight` and updates in place work.
     """
     from vllm.platforms import current_platform
 

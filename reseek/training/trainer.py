@@ -49,7 +49,7 @@ class ReSeekTrainer(PPOTrainerSync):
         expected = self.config.data.train_batch_size * self.config.actor_rollout_ref.rollout.n
         sessions = {key.rsplit("_", 1)[0] for key in batch.keys}
         if not sessions:
-            raise RuntimeError(f"all {expected} episodes of step {self.global_steps} failed: look for their errors above")
+            raise RuntimeError(f"all {expected} episodes of step {self.global_steps} failed: their errors stand above")
         metrics["episodes/failed"] = expected - len(sessions)
         return super()._balance_batch(batch, metrics, *args, **kwargs)
 
@@ -73,9 +73,9 @@ class ReSeekTrainer(PPOTrainerSync):
         self._say("validation")
         super().on_validate_begin()
 
-    def _val_metrics_update(self, data_sources, sample_uids, reward_extra_infos_dict, sample_turns, **kwargs):
+    def _val_metrics_update(self, data_sources, sample_uids, reward_extra_infos_dict, *args, **kwargs):
         """verl's validation metrics, and ours over all validation episodes as `validation/*`."""
-        metrics = super()._val_metrics_update(data_sources, sample_uids, reward_extra_infos_dict, sample_turns, **kwargs)
+        metrics = super()._val_metrics_update(data_sources, sample_uids, reward_extra_infos_dict, *args, **kwargs)
         columns = {key: reward_extra_infos_dict[f"{STATS_PREFIX}{key}"] for key in STATS_KEYS}
         rows = zip(*columns.values(), strict=True)
         ours = _named("validation", [EpisodeStats(*row) for row in rows])

@@ -1,0 +1,15 @@
+"""What several test files share: the platform, and one cache of worlds, indexes and models for a whole test session."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+# verl settles on a platform when it is first imported, whichever test does that.
+os.environ.setdefault("VERL_PLATFORM", "cpu")
+
+
+@pytest.fixture(scope="session")
+def shared_cache(tmp_path_factory) -> Path:
+    """A cache folder (RESEEK_CACHE) for the commands that integration tests start."""
+    return tmp_path_factory.mktemp("cache")
