@@ -29,6 +29,9 @@ def main(config: DictConfig) -> None:
     except RunFailed as failure:
         print(f"error: {failure}", file=sys.stderr)
         sys.exit(1)
+    if config.run.check_only:
+        print("all checks passed")
+        return
     print(f"done: {folder}")
     checkpoint = last_checkpoint(folder)
     if checkpoint is not None:

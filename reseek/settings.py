@@ -52,15 +52,31 @@ class DataSource(Enum):
     """The user's own JSONL files."""
 
 
+KNOWN_SETS = ("nq", "triviaqa", "popqa", "hotpotqa", "2wikimultihopqa", "musique", "bamboogle", "fictionalhot")
+
+
 class QuestionSettings(Section):
     """`questions`: what is asked. Files are JSONL lines of `id`, `question`, `golden_answers`."""
 
     source: DataSource
     train: str | None = Field(None, description="training questions")
     validation: str | None = Field(None, description="questions asked now and then during training, greedily")
-    sets: dict[str, str] = Field(default_factory=dict, description="evaluation: set name -> file")
+    sets: dict[str, str | None] = Field(default_factory=dict, description="evaluation: set name -> file; null: none")
+    folder: str | None = Field(None, description="evaluation: holds <set>.<split>.jsonl of known sets")
+    split: str = Field("test", description="evaluation: which files of `folder`")
     train_limit: int = Field(-1, description="use at most so many training questions; -1: all")
     validation_limit: int = Field(-1, description="use at most so many validation questions; -1: all")
+
+    @property
+    def named_sets(self) -> dict[str, str]:
+        """The sets that name a file."""
+        return {name: path for name, path in self.sets.items() if path is not None}
+
+    @model_validator(mode="after")
+    def _files_need_jsonl(self) -> "QuestionSettings":
+        if self.source is DataSource.WORLD and (self.named_sets or self.folder):
+            raise ValueError("sets and folder are read only with questions=jsonl")
+        return self
 
 
 class CorpusSettings(Section):
@@ -112,7 +128,7 @@ class ClusterSettings(Section):
     nodes: int = Field(1, ge=1)
     gpus_per_node: int = Field(1, ge=1, description="on device=cpu the one logical worker")
     rollout_tensor_parallel: int = Field(1, ge=1, description="GPUs per rollout replica")
-    micro_batch: int = Field(ge=1, description="training rows per forward pass and GPU")
+    forward_tokens: int = Field(ge=1, description="tokens of training rows per forward pass and GPU")
     rollout_concurrency: int = Field(128, ge=1, description="sequences a rollout replica decodes at once")
     rollout_memory: float = Field(0.5, gt=0, le=1, description="share of a GPU's memory for rollouts")
     kv_cache_gib: int = Field(1, ge=1, description="device=cpu: vLLM's KV cache")
@@ -130,6 +146,7 @@ class RunSettings(Section):
     cache: str = Field(description="worlds, indexes and models that are made once")
     seed: int = Field(0, ge=0)
     watchdog_s: float = Field(900, gt=0, description="end the run when nothing has happened for so many seconds")
+    check_only: bool = Field(False, description="check configuration and input, make what is missing, start nothing")
     verbose: bool = Field(False, description="print the workers' output instead of writing it to train.log only")
     loggers: list[str] = Field(default_factory=lambda: ["tensorboard"], description="verl's loggers; add wandb")
 

@@ -69,8 +69,8 @@ def cpu_environment(cluster: ClusterSettings) -> dict[str, str]:
 
 
 def train(config: DictConfig) -> Path:
-    """Check, prepare, train. Returns the run's folder. Raises InputError for bad input before anything is started, and
-    RunFailed when the run ends early."""
+    """Check, prepare, train. Returns the run's folder (with `run.check_only` it is not made and nothing is started).
+    Raises InputError for bad input before anything is started, and RunFailed when the run ends early."""
     from reseek.training.preflight import check_budgets, check_training
 
     settings = load_settings(config)
@@ -89,6 +89,8 @@ def train(config: DictConfig) -> Path:
     check_training(settings, config, prepared)
     check_verl(config)
     folder = Path(settings.run.dir).resolve()
+    if settings.run.check_only:
+        return folder
     open_run(folder, config, settings.run.seed)
     _run(config, settings, folder, run_id)
     write_json(folder / "result.json", result_card(folder, settings))

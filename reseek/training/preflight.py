@@ -52,16 +52,26 @@ def check_algo(algo: AlgoSettings, cluster: ClusterSettings, questions: int) -> 
         )
     workers = cluster.nodes * cluster.gpus_per_node
     rows = algo.mini_batch_questions * algo.sessions_per_question
-    if rows % (workers * cluster.micro_batch):
+    if rows % workers:
         raise InputError(
-            f"cluster.micro_batch={cluster.micro_batch}: times {workers} workers it must divide "
             f"algo.mini_batch_questions={algo.mini_batch_questions} x algo.sessions_per_question="
-            f"{algo.sessions_per_question} = {rows}"
+            f"{algo.sessions_per_question} = {rows}: must be divisible by the {workers} workers of cluster.nodes x "
+            "cluster.gpus_per_node"
         )
     if questions < algo.questions_per_step:
         raise InputError(
             f"algo.questions_per_step={algo.questions_per_step}: questions.train holds only {questions} questions; "
             "lower the former or bring more"
+        )
+
+
+def check_forward(agent: AgentConfig, cluster: ClusterSettings) -> None:
+    """A training row must fit into one forward pass."""
+    total = agent.prompt_tokens + agent.response_tokens
+    if total > cluster.forward_tokens:
+        raise InputError(
+            f"cluster.forward_tokens={cluster.forward_tokens}: must hold one row of agent.prompt_tokens + "
+            f"agent.response_tokens = {total}"
         )
 
 
@@ -110,6 +120,7 @@ def check_training(settings: Settings, config: DictConfig, prepared: Prepared) -
     assert settings.algo is not None and prepared.train is not None
     agent = settings.agent
     check_model(agent, prepared.model)
+    check_forward(agent, settings.cluster)
     limit = settings.questions.train_limit
     train = read_questions(prepared.train, limit if limit > 0 else None)
     check_algo(settings.algo, settings.cluster, len(train))

@@ -79,7 +79,7 @@ def mistakes(tmp_path: Path) -> dict[str, tuple[list[str], list[str]]]:
     long_question.write_text(json.dumps({"id": "q9", "question": "Who? " * 400, "golden_answers": ["A"]}) + "\n")
     jsonl = ["questions=jsonl", f"questions.train={SAMPLE / 'questions.jsonl'}"]
     corpus = ["corpus=jsonl", f"corpus.path={SAMPLE / 'passages.jsonl'}"]
-    tiny = ["algo.questions_per_step=1", "algo.mini_batch_questions=1", "cluster.micro_batch=8"]
+    tiny = ["algo.questions_per_step=1", "algo.mini_batch_questions=1"]
     return {
         "missing corpus": (["corpus=jsonl", "corpus.path=/nowhere/c.jsonl"], ["corpus.path", "/nowhere/c.jsonl"]),
         "no corpus named": (["corpus=jsonl"], ["corpus.path"]),
@@ -109,9 +109,12 @@ def mistakes(tmp_path: Path) -> dict[str, tuple[list[str], list[str]]]:
         "unknown key": (["+agent.turns=3"], ["agent.turns", "max_turns"]),
         "wrong value": (["agent.context=forget"], ["agent.context"]),
         "batches that do not divide": (["algo.mini_batch_questions=5"], ["algo.mini_batch_questions=5"]),
-        "micro-batch that does not divide": ([*jsonl, *corpus, "cluster.micro_batch=7"], ["cluster.micro_batch=7"]),
+        "a row that fits no forward pass": (
+            [*jsonl, *corpus, *tiny, "cluster.forward_tokens=100"],
+            ["cluster.forward_tokens=100", "agent.response_tokens"],
+        ),
         "more questions a step than there are": ([*jsonl, *corpus], ["algo.questions_per_step"]),
-        "group of one": (["algo.sessions_per_question=1", "cluster.micro_batch=16"], ["algo.sessions_per_question"]),
+        "group of one": (["algo.sessions_per_question=1"], ["algo.sessions_per_question"]),
         "missing model": (["policy.path=/nowhere/model"], ["policy.path", "/nowhere/model"]),
     }
 

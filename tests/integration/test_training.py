@@ -30,7 +30,6 @@ SMALL = (
     "algo.validate_first=false",
     "algo.validate_every=2",
     "questions.validation_limit=16",
-    "cluster.micro_batch=16",
 )
 
 
