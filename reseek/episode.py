@@ -15,7 +15,7 @@ from enum import Enum
 from reseek.config import AgentConfig, ContextPolicy, TurnUnit
 from reseek.context import Source, Trajectory
 from reseek.errors import SearchFailed
-from reseek.grammar import STOP, Action, Parsed, Verdict, neutralise, parse
+from reseek.grammar import INVALID, STOP, Action, Parsed, Verdict, neutralise, parse
 from reseek.policy import Policy, Tokenizer
 from reseek.prompts import HINT, INFORMATION_CLOSE, INFORMATION_OPEN, NOTICE, STUB, instructions, passages
 from reseek.search import Hit, Search
@@ -163,7 +163,7 @@ class _Run:
         parsed = await self.call()
         if parsed is None:
             return StopReason.TOKEN_BUDGET
-        if parsed.action is Action.INVALID or (parsed.action is Action.JUDGE and self.pending is None):
+        if parsed.action is Action.INVALID:
             return self.hint()
         self.invalid_in_a_row = 0
         if parsed.action is Action.JUDGE:
@@ -172,9 +172,11 @@ class _Run:
             return None
         if self.pending is not None:
             self.settle(Verdict.MISSING)
-        if parsed.action is Action.ANSWER:
-            return self.accept(parsed)
-        return await self.observe(parsed.content)
+        if parsed.action is Action.SEARCH:
+            return await self.observe(parsed.content)
+        if self.spent and self.agent.turn_unit is TurnUnit.ACTION:
+            return StopReason.NO_ANSWER  # the answer came one action too late
+        return self.accept(parsed)
 
     @property
     def spent(self) -> bool:
@@ -194,6 +196,8 @@ class _Run:
         self.trajectory = self.trajectory.append(Source.POLICY, sample.ids, sample.logprobs)
         text = self.texts.tokenizer.decode(sample.ids, skip_special_tokens=False)
         parsed = parse(text)
+        if parsed.action is Action.JUDGE and self.pending is None:
+            parsed = INVALID  # a verdict on nothing
         self.calls.append(Call(parsed, text, start, start + len(sample.ids)))
         return parsed
 

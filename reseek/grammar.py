@@ -1,7 +1,7 @@
 """The agent's language: tags, actions, the one strict parser, and the neutralising of untrusted text.
 
 Invariant: `parse` reads a text as a legal action only if that text holds a complete `<tag>content</tag>` of a policy
-action whose content holds no tag of this language, before any tag of the environment. `neutralise` returns a text in
+action whose content holds no tag of an action or of the environment, before any such tag. `neutralise` returns a text in
 which `parse` finds no tag at all, whatever came in. Knows nothing of tokens, budgets, whose turn it is, or rewards.
 """
 
@@ -112,7 +112,7 @@ def neutralise(text: str, control_tokens: Sequence[str] = ()) -> str:
     while True:
         safe = _CONTROL.sub(_defuse, _LOOKALIKE.sub(_defuse, text))
         for token in control_tokens:
-            if token in safe:
+            if token and token in safe:
                 safe = safe.replace(token, _defused(token))
         if safe == text:
             return safe
@@ -125,5 +125,7 @@ def _defuse(match: re.Match[str]) -> str:
 
 def _defused(token: str) -> str:
     """The token's words in round brackets: nothing that any tag or control token is made of."""
-    words = re.sub(r"[<>|\[\]/]", " ", token).split()
-    return f"({' '.join(words)})"
+    words = " ".join(re.sub(r"[<>|\[\]/]", " ", token).split())
+    if token in f"({words})":  # a control token that is a plain word: spell it out
+        words = " ".join(token) if len(token) > 1 else ""
+    return f"({words})"

@@ -70,13 +70,17 @@ def read_questions(path: str | Path, limit: int | None = None) -> list[Question]
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    try:
-        with path.open(encoding="utf-8") as file:
-            for number, line in enumerate(file, start=1):
-                if line.strip():
-                    yield number, line
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: is not UTF-8 text ({error.reason} at byte {error.start})") from None
+    offset = 0
+    with path.open("rb") as file:
+        for number, raw in enumerate(file, start=1):
+            try:
+                line = raw.decode("utf-8")
+            except UnicodeDecodeError as error:
+                where = f"{error.reason} at byte {offset + error.start}"
+                raise InputError(f"{path}:{number}: is not UTF-8 text ({where})") from None
+            offset += len(raw)
+            if line.strip():
+                yield number, line
 
 
 def first_problem(error: ValidationError) -> str:

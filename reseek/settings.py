@@ -193,6 +193,6 @@ def load_settings(config: DictConfig) -> Settings:
             continue
         missing = OmegaConf.missing_keys(values)
         if missing:
-            raise InputError(f"{name}.{sorted(missing)[0]}: needs a value")
+            raise InputError(f"{sorted(missing)[0]}: needs a value")
         sections[name] = load_section(kind, OmegaConf.to_container(values, resolve=True), name)
     return Settings(**sections)

@@ -4,6 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A busy machine is no failure: property tests have no deadline per example.
+settings.register_profile("reseek", deadline=None)
+settings.load_profile("reseek")
 
 # verl settles on a platform when it is first imported, whichever test does that.
 os.environ.setdefault("VERL_PLATFORM", "cpu")

@@ -3,10 +3,14 @@
 Invariant: scores are exactly 0.0 or 1.0, or None where the question gives this kind of evidence no hold. Pure.
 """
 
+import re
 from collections.abc import Sequence
 
 from reseek.questions import Question
 from reseek.reward import cover_match, normalise_answer
+
+# How `prompts.passages` heads a passage: the title, not a mention in running text.
+_HEADING = re.compile(r'^Doc \d+\(Title: "(.*?)"\) ', re.MULTILINE)
 
 
 def answer_labels(question: Question) -> bool:
@@ -31,10 +35,5 @@ class SupportingOracle:
     async def score(self, question: Question, observations: Sequence[str]) -> list[float | None]:
         if not question.supporting_titles:
             return [None] * len(observations)
-        # `Doc 1(Title: "X")` normalises to `doc 1title x`: the heading, not a mention in running text.
-        headings = [
-            normalise_answer(f'Doc {rank}(Title: "{title}")')
-            for title in question.supporting_titles
-            for rank in range(1, 10)
-        ]
-        return [cover_match(text, headings) for text in observations]
+        titles = {normalise_answer(title) for title in question.supporting_titles}
+        return [float(any(normalise_answer(t) in titles for t in _HEADING.findall(text))) for text in observations]

@@ -48,7 +48,14 @@ class Row:
 
 
 async def demonstrate(
-    questions: Sequence[Question], *, tokenizer, search: Search, carelessness: float, seed: int, at_once: int = 64
+    questions: Sequence[Question],
+    *,
+    tokenizer,
+    search: Search,
+    carelessness: float,
+    laziness: float,
+    seed: int,
+    at_once: int = 64,
 ) -> list[Row]:
     """The rows of one scripted episode per question, in the questions' order. Raises SearchFailed."""
     texts = EpisodeTexts.of(tokenizer)
@@ -57,7 +64,7 @@ async def demonstrate(
         rng = random.Random(f"demonstration {seed} {number} {question.id}")
         episode = await run_episode(
             prompt_ids(tokenizer, MICRO_AGENT, question.question),
-            policy=ScriptedPolicy(tokenizer, question, rng, carelessness),
+            policy=ScriptedPolicy(tokenizer, question, rng, carelessness, laziness),
             search=search,
             texts=texts,
             agent=MICRO_AGENT,

@@ -131,4 +131,6 @@ def check_training(settings: Settings, config: DictConfig, prepared: Prepared) -
         raise InputError(f"policy.chat_template: the tokenizer of {prepared.model} has none; give one")
     check_prompts(agent, tokenizer, train, prepared.train)
     if prepared.validation is not None:
-        check_prompts(agent, tokenizer, read_questions(prepared.validation), prepared.validation)
+        limit = settings.questions.validation_limit
+        validation = read_questions(prepared.validation, limit if limit > 0 else None)
+        check_prompts(agent, tokenizer, validation, prepared.validation)

@@ -1,8 +1,9 @@
 """verl's synchronous V1 trainer, with our metrics and a sign of life at every phase.
 
-Registered with verl as `reseek_sync` (`trainer.v1.trainer_mode`). Training itself is verl's; what differs: metrics of
-episodes (exact match, judge accuracy, searches, drops, forks) are computed over sessions, not over rows, and the replay
-buffer is polled every 0.2 s instead of every 2 s. Knows nothing of episodes beyond their counts.
+Registered with verl as `reseek_sync` (`trainer.v1.trainer_mode`). Training itself is verl's; what differs: a rollout
+batch makes the configured number of optimiser steps whatever the number of forks; metrics of episodes (exact match,
+judge accuracy, searches, drops, forks) are computed over sessions, not over rows; the replay buffer is polled every
+0.2 s instead of every 2 s. Knows nothing of episodes beyond their counts.
 """
 
 from typing import Any
@@ -11,6 +12,8 @@ import numpy as np
 import transfer_queue as tq
 from verl.trainer.ppo.v1.trainer_base import register_trainer
 from verl.trainer.ppo.v1.trainer_sync import PPOTrainerSync
+from verl.utils.metric import reduce_metrics
+from verl.utils.py_functional import rename_dict
 
 from reseek.stats import STATS_KEYS, EpisodeStats, summarise
 from reseek.training.agent_loop import STATS_PREFIX
@@ -57,9 +60,52 @@ class ReSeekTrainer(PPOTrainerSync):
         self._say("log-probabilities")
         return super()._compute_old_log_prob(batch, metrics)
 
+    @property
+    def optimiser_steps(self) -> int:
+        """Optimiser steps per rollout batch, as configured: in questions, so forks do not change it."""
+        return self.config.data.train_batch_size // self.config.actor_rollout_ref.actor.ppo_mini_batch_size
+
+    def _get_required_batch_multiple(self, dp_size: int) -> int:
+        """Rows are padded to equal mini-batches. verl pads to the configured sessions per mini-batch instead, so that
+        one forked session in a batch would double the work and the optimiser steps."""
+        return dp_size * self.optimiser_steps
+
     def _update_actor(self, batch, metrics):
+        """verl's update (trainer_base.py, without distillation), with mini-batches cut as `optimiser_steps` parts."""
         self._say("update")
-        return super()._update_actor(batch, metrics)
+        actor = self.config.actor_rollout_ref.actor
+        batch.extra_info.update(
+            {
+                **self._mini_batches(batch, actor),
+                "calculate_entropy": actor.calculate_entropy or actor.entropy_coeff != 0.0,
+                "distillation_use_topk": False,
+                "distillation_only": False,
+            }
+        )
+        output = rename_dict(self.actor_rollout_wg.update_actor(batch)["metrics"], "actor/")
+        output["perf/mfu/actor"] = output.pop("actor/mfu")
+        metrics.update(reduce_metrics(output))
+        return batch
+
+    def _update_critic(self, batch, metrics):
+        """As `_update_actor`, for the critic."""
+        self._say("critic update")
+        batch.extra_info.update(self._mini_batches(batch, self.config.critic))
+        output = rename_dict(self.critic_wg.train_mini_batch(batch).get()["metrics"], "critic/")
+        output["perf/mfu/critic"] = output.pop("critic/mfu")
+        metrics.update(reduce_metrics(output))
+        return batch
+
+    def _mini_batches(self, batch, model) -> dict[str, Any]:
+        rows = len(batch) // self.optimiser_steps
+        return {
+            "global_batch_size": rows,
+            "mini_batch_size": rows,
+            "epochs": model.ppo_epochs,
+            "seed": model.data_loader_seed,
+            "dataloader_kwargs": {"shuffle": model.shuffle},
+            "temperature": self.config.actor_rollout_ref.rollout.temperature,
+        }
 
     def _save_checkpoint(self) -> None:
         self._say("checkpoint")

@@ -31,7 +31,7 @@ def test_scores_are_in_order_and_within_bounds(oracle):
 
 
 def test_negative_cosine_is_zero(oracle):
-    texts = ["Plants turn light into energy.", "football match", "quarterly tax return", "C major chord", "42", "...", ""]
+    texts = ["Plants turn light into energy.", "football match", "quarterly tax return", "C major chord", "42", ""]
     golds = ["Paris", "blue whale", "1969", "Mira Tolden", "integer overflow", "cheese", "Mount Fuji"]
     scores = [s for gold in golds for s in score(oracle, (gold,), *texts)]
     assert min(scores) == 0.0 and all(0.0 <= s <= 1.0 for s in scores)

@@ -1,0 +1,1 @@
+"""A package, because an installed dependency ships a `tests` of its own, which would hide `tests.support`."""

