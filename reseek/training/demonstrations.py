@@ -33,8 +33,8 @@ MICRO_AGENT = AgentConfig(
     max_turns=4,
     top_k=1,
     prompt_tokens=64,
-    call_tokens=40,
-    observation_tokens=96,
+    call_tokens=32,
+    observation_tokens=64,
     response_tokens=512,
 )
 

@@ -1,0 +1,114 @@
+"""What an evaluation's numbers depend on, as a record with a hash, so that results of different conditions never mix.
+
+Invariant: two episodes with the same conditions hash and the same question differ only by chance (or, at temperature 0,
+by float rounding). How many questions are asked, how many at once, and on which threads is not part of it.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from corpora.manifest import Manifest
+from reseek.config import AgentConfig, OracleConfig, RewardConfig
+from reseek.errors import InputError
+from reseek.runfolder import write_json
+from reseek.settings import Settings
+
+FILE = "conditions.json"
+_SAMPLED_BYTES = 1 << 20
+
+
+class Conditions(BaseModel):
+    """`weights` and `corpus` are fingerprints; `weights` is None for a model named by its hub id."""
+
+    model_config = ConfigDict(frozen=True)
+
+    policy: str
+    weights: str | None
+    chat_template: str | None
+    dtype: str
+    engine: str
+    temperature: float
+    seed: int
+    retriever: str
+    k1: float
+    b: float
+    corpus: str
+    passages: int
+    agent: AgentConfig
+    oracle: OracleConfig
+    rewards: RewardConfig
+
+    @property
+    def hash(self) -> str:
+        return hashlib.sha256(json.dumps(self.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()[:16]
+
+
+def conditions_of(settings: Settings, model: str, manifest: Manifest) -> Conditions:
+    """The conditions of an evaluation of `model` on the index with this manifest."""
+    evaluation = settings.evaluation
+    assert evaluation is not None
+    return Conditions(
+        policy=model,
+        weights=model_fingerprint(Path(model)),
+        chat_template=settings.policy.chat_template,
+        dtype=settings.policy.dtype,
+        engine=evaluation.engine,
+        temperature=evaluation.temperature,
+        seed=settings.run.seed,
+        retriever=settings.search.name,
+        k1=manifest.k1,
+        b=manifest.b,
+        corpus=manifest.source.fingerprint,
+        passages=manifest.passages,
+        agent=settings.agent,
+        oracle=settings.oracle,
+        rewards=settings.rewards,
+    )
+
+
+def model_fingerprint(folder: Path) -> str | None:
+    """A hash that changes when a checkpoint is trained further: of all small files and of each large one's size, first
+    and last MiB (training moves every weight). None where `folder` is no folder."""
+    if not folder.is_dir():
+        return None
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.iterdir() if path.is_file()):
+        size = path.stat().st_size
+        digest.update(f"{path.name} {size}\n".encode())
+        with path.open("rb") as file:
+            digest.update(file.read(_SAMPLED_BYTES))
+            file.seek(max(_SAMPLED_BYTES, size - _SAMPLED_BYTES))
+            digest.update(file.read(_SAMPLED_BYTES))
+    return digest.hexdigest()[:16]
+
+
+def claim_folder(folder: Path, conditions: Conditions) -> None:
+    """Make `folder` hold results of these conditions alone. Raises InputError, naming the first differing key, where it
+    holds those of others."""
+    path = folder / FILE
+    wanted = conditions.model_dump(mode="json")
+    if not path.is_file():
+        write_json(path, wanted)
+        return
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        raise InputError(f"{path}: is not JSON; name another run.dir") from None
+    flat_found, flat_wanted = _flat(found), _flat(wanted)
+    for key in sorted(flat_found.keys() | flat_wanted.keys()):
+        if flat_found.get(key) != flat_wanted.get(key):
+            raise InputError(
+                f"run.dir={folder}: holds results of other conditions ({key} was {flat_found.get(key)!r}, is now "
+                f"{flat_wanted.get(key)!r}); name another folder"
+            )
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return flat

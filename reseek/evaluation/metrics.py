@@ -1,0 +1,128 @@
+"""From records to the numbers of a table: means, ratios, intervals, recall. Pure.
+
+Invariant: FAILED episodes are counted and stand in no mean. A ratio over nothing is None, never 0. The same records and
+seed give the same interval.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from reseek.evaluation.records import EpisodeRecord
+from reseek.stats import summarise
+
+RESAMPLES = 2000
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A percentile bootstrap interval of a mean."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class SetResult:
+    """The numbers of one set. `recall` is at `agent.top_k`, `recall_at_3` at 3; both over `answerable` questions."""
+
+    questions: int
+    failed: int
+    em: float | None
+    em_interval: Interval | None
+    f1: float | None
+    cover: float | None
+    reward: float | None
+    judge_accuracy: float | None
+    labelled_share: float | None
+    searches: float | None
+    drop_rate: float | None
+    legal_rate: float | None
+    answered_rate: float | None
+    segments: float | None
+    sampled_tokens: float | None
+    seconds: float | None
+    answerable: int
+    recall: float | None
+    recall_at_3: float | None
+
+
+MEANS = (
+    "em f1 cover reward judge_accuracy labelled_share searches drop_rate legal_rate answered_rate segments "
+    "sampled_tokens seconds recall recall_at_3"
+).split()
+
+
+def bootstrap_means(values: Sequence[float], seed: int, resamples: int = RESAMPLES) -> np.ndarray:
+    """The means of `resamples` samples with replacement of `values` (at least one)."""
+    rng, values_N = np.random.default_rng(seed), np.asarray(values, dtype=float)
+    return np.array([values_N[rng.integers(0, len(values_N), len(values_N))].mean() for _ in range(resamples)])
+
+
+def interval(means: np.ndarray, level: float = LEVEL) -> Interval:
+    """The percentile interval that holds `level` of the resampled means."""
+    tail = (1 - level) / 2
+    low, high = np.quantile(means, [tail, 1 - tail])
+    return Interval(float(low), float(high))
+
+
+def recall_at(records: Sequence[EpisodeRecord], k: int) -> float | None:
+    """Among answerable questions, the share with a gold answer in one of the first k passages for the bare question."""
+    answerable = [record for record in records if record.answerable and not record.failed]
+    if any(record.answer_depth < k for record in answerable):
+        raise ValueError(f"recall@{k}: the records looked less deep")
+    if not answerable:
+        return None
+    return sum(record.answer_rank is not None and record.answer_rank <= k for record in answerable) / len(answerable)
+
+
+def set_result(records: Sequence[EpisodeRecord], top_k: int, seed: int) -> SetResult:
+    """The numbers of one set's records."""
+    good = [record for record in records if not record.failed]
+    summary = summarise([record.stats for record in good if record.stats is not None])
+
+    def mean(key: str) -> float | None:
+        return sum(getattr(record, key) for record in good) / len(good) if good else None
+
+    return SetResult(
+        questions=len(records),
+        failed=len(records) - len(good),
+        em=summary["em"],
+        em_interval=interval(bootstrap_means([record.em or 0.0 for record in good], seed)) if good else None,
+        f1=mean("f1"),
+        cover=mean("cover"),
+        reward=summary["reward"],
+        judge_accuracy=summary["judge_accuracy"],
+        labelled_share=summary["labelled_share"],
+        searches=summary["searches"],
+        drop_rate=summary["drop_rate"],
+        legal_rate=summary["legal_rate"],
+        answered_rate=summary["answered_rate"],
+        segments=summary["segments"],
+        sampled_tokens=summary["sampled_tokens"],
+        seconds=summary["seconds"],
+        answerable=sum(record.answerable for record in good),
+        recall=recall_at(records, top_k),
+        recall_at_3=recall_at(records, 3),
+    )
+
+
+def average(results: Sequence[SetResult], records: Sequence[Sequence[EpisodeRecord]], seed: int) -> SetResult:
+    """The unweighted mean over sets of each number that a set has; counts are sums. Its interval resamples the
+    questions within each set; the sets themselves are taken as given."""
+
+    def mean(key: str) -> float | None:
+        values = [value for result in results if (value := getattr(result, key)) is not None]
+        return sum(values) / len(values) if values else None
+
+    ems = [[record.em or 0.0 for record in one if not record.failed] for one in records]
+    resampled = [bootstrap_means(values, seed + number) for number, values in enumerate(ems) if values]
+    return SetResult(
+        questions=sum(result.questions for result in results),
+        failed=sum(result.failed for result in results),
+        answerable=sum(result.answerable for result in results),
+        em_interval=interval(np.mean(resampled, axis=0)) if resampled else None,
+        **{key: mean(key) for key in MEANS},
+    )

