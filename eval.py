@@ -15,7 +15,7 @@ import sys
 import hydra
 from omegaconf import DictConfig
 
-from reseek.cli import run_command
+from reseek.cli import run_command, user_errors
 from reseek.resolvers import register_resolvers
 
 register_resolvers()
@@ -26,11 +26,12 @@ def main(config: DictConfig) -> None:
     from reseek.evaluation.launch import EvaluationFailed, evaluate
 
     try:
-        folder = evaluate(config)
+        with user_errors():
+            folder = evaluate(config)
     except EvaluationFailed as failure:
         print(f"error: {failure}", file=sys.stderr)
         sys.exit(1)
-    print(f"done: {folder}")
+    print("all checks passed" if config.run.check_only else f"done: {folder}")
 
 
 if __name__ == "__main__":

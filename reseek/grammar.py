@@ -1,8 +1,8 @@
 """The agent's language: tags, actions, the one strict parser, and the neutralising of untrusted text.
 
 Invariant: `parse` reads a text as a legal action only if that text holds a complete `<tag>content</tag>` of a policy
-action whose content holds no tag of an action or of the environment, before any such tag. `neutralise` returns a text in
-which `parse` finds no tag at all, whatever came in. Knows nothing of tokens, budgets, whose turn it is, or rewards.
+action whose content holds no tag of an action or of the environment, before any such tag. `neutralise` returns a text
+in which `parse` finds no tag at all, whatever came in. Knows nothing of tokens, budgets, whose turn it is, or rewards.
 """
 
 import re

@@ -19,6 +19,8 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from corpora.manifest import read_manifest
+from reseek import cleanup
+from reseek.environment import environment
 from reseek.episode import EpisodeTexts
 from reseek.errors import InputError
 from reseek.evaluation.conditions import Conditions, claim_folder, conditions_of
@@ -28,15 +30,13 @@ from reseek.evaluation.report import WIDTH, Report, table, write_report
 from reseek.evaluation.runner import Room, done_records, episodes_file, run_sets
 from reseek.oracle import make_oracle
 from reseek.policy.vllm import EngineFailed, EngineOptions, VllmPolicy
+from reseek.preflight import check_budgets, check_model, check_prompts
 from reseek.prepare import Prepared, prepare
 from reseek.questions import Question, read_questions
 from reseek.runfolder import open_run, versions
 from reseek.search.lucene import LuceneSearch
 from reseek.settings import PolicySettings, Settings, load_settings
 from reseek.terminal import output_to, terminate_raises
-from reseek.training import cleanup
-from reseek.training.launch import environment
-from reseek.training.preflight import check_budgets, check_model, check_prompts
 
 
 class EvaluationFailed(Exception):
@@ -44,7 +44,7 @@ class EvaluationFailed(Exception):
 
 
 def evaluate(config: DictConfig) -> Path:
-    """Check, prepare, ask, report. Returns the run's folder. Raises InputError for bad input before the engine starts,
+    """Check, prepare, ask, report. Returns the run's folder (not made with `run.check_only`). Raises InputError for bad input before the engine starts,
     EvaluationFailed when the engine fails."""
     settings = load_settings(config)
     agent, evaluation = settings.agent, settings.evaluation
@@ -61,6 +61,8 @@ def evaluate(config: DictConfig) -> Path:
         check_prompts(agent, tokenizer, questions, prepared.sets[name])
     conditions = conditions_of(settings, prepared.model, read_manifest(prepared.index))
     folder = Path(settings.run.dir).resolve()
+    if settings.run.check_only:
+        return folder
     claim_folder(folder, conditions)
     # Refuses foreign results; where nothing is left to ask, no engine is started for the report.
     done = {name: done_records(episodes_file(folder, name), qs, conditions.hash) for name, qs in sets.items()}

@@ -77,6 +77,7 @@ class VerlPolicy:
                 **self.sampling,
                 "stop": list(stop),
                 "include_stop_str_in_output": True,
+                "skip_special_tokens": False,
                 "max_tokens": max_tokens,
             },
         )

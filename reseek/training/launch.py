@@ -11,23 +11,24 @@ import json
 import os
 import re
 import shutil
-import signal
 import sys
 import tempfile
 import uuid
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf, open_dict
 from rich.console import Console
 
+from reseek import cleanup
 from reseek.cli import require_platform
+from reseek.environment import environment
 from reseek.errors import InputError
+from reseek.preflight import check_budgets, check_training
 from reseek.prepare import Prepared, prepare
 from reseek.runfolder import open_run, write_json
-from reseek.settings import ClusterSettings, PolicySource, Settings, load_settings
-from reseek.training import cleanup
+from reseek.settings import Settings, load_settings
+from reseek.terminal import output_to, terminate_raises
 
 _OBJECT_STORE_BYTES = 1_000_000_000
 
@@ -36,43 +37,9 @@ class RunFailed(Exception):
     """The run ended without finishing. The message is one line; details stand in train.log."""
 
 
-def environment(settings: Settings, run_id: str) -> dict[str, str]:
-    """The environment of all processes of a run."""
-    variables = {
-        cleanup.RUN_VARIABLE: run_id,
-        "VERL_USE_EXTERNAL_MODULES": "reseek.training.plugin",
-        "TENSORBOARD_DIR": str(Path(settings.run.dir).resolve() / "tensorboard"),
-        "TOKENIZERS_PARALLELISM": "false",
-        "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_DEDUP_LOGS": "0",
-        "VLLM_NO_USAGE_STATS": "1",
-        "DO_NOT_TRACK": "1",
-    }
-    if settings.policy.source is not PolicySource.PATH:
-        variables |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
-    if settings.cluster.device == "cpu":
-        variables |= cpu_environment(settings.cluster)
-    return variables
-
-
-def cpu_environment(cluster: ClusterSettings) -> dict[str, str]:
-    """What verl, vLLM and OpenMP need without a GPU. Threads must not spin: several processes share the cores."""
-    return {
-        "VERL_PLATFORM": "cpu",
-        "VLLM_CPU_KVCACHE_SPACE": str(cluster.kv_cache_gib),
-        "VLLM_CPU_OMP_THREADS_BIND": "auto",
-        "OMP_NUM_THREADS": str(cluster.threads),
-        "OMP_WAIT_POLICY": "PASSIVE",
-        "KMP_BLOCKTIME": "0",
-        "GOMP_SPINCOUNT": "0",
-    }
-
-
 def train(config: DictConfig) -> Path:
     """Check, prepare, train. Returns the run's folder (with `run.check_only` it is not made and nothing is started).
     Raises InputError for bad input before anything is started, and RunFailed when the run ends early."""
-    from reseek.training.preflight import check_budgets, check_training
-
     settings = load_settings(config)
     check_budgets(
         settings.agent,
@@ -131,10 +98,10 @@ def _run(config: DictConfig, settings: Settings, folder: Path, run_id: str) -> N
     before = cleanup.shared_memory()
     ray_folder = Path(tempfile.mkdtemp(prefix="reseek-ray-"))
     log = folder / "train.log"
-    with _output_to(log, settings.run.verbose) as terminal:
+    with output_to(log, settings.run.verbose) as terminal:
         console = Console(file=terminal)
         console.print(f"run folder {folder}\nworkers' output {log}", highlight=False, soft_wrap=True)
-        with _terminate_raises():
+        with terminate_raises():
             try:
                 _start_ray(settings, ray_folder, run_id)
                 _watch(config, settings, folder, console)
@@ -220,44 +187,6 @@ def _keep_ray_logs(ray_folder: Path, folder: Path) -> None:
     for logs in ray_folder.glob("session_*/logs"):
         if not logs.parent.is_symlink():
             shutil.copytree(logs, folder / "ray-logs", dirs_exist_ok=True, ignore_dangling_symlinks=True)
-
-
-@contextlib.contextmanager
-def _output_to(log: Path, verbose: bool) -> Iterator:
-    """Send stdout and stderr of this process (Ray forwards the workers' there) to `log`; yields the real terminal."""
-    if verbose:
-        yield sys.stdout
-        return
-    sys.stdout.flush()
-    sys.stderr.flush()
-    saved = os.dup(1), os.dup(2)
-    with log.open("ab") as file:
-        os.dup2(file.fileno(), 1)
-        os.dup2(file.fileno(), 2)
-        try:
-            with os.fdopen(os.dup(saved[0]), "w", buffering=1, encoding="utf-8") as terminal:
-                yield terminal
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os.dup2(saved[0], 1)
-            os.dup2(saved[1], 2)
-            os.close(saved[0])
-            os.close(saved[1])
-
-
-@contextlib.contextmanager
-def _terminate_raises() -> Iterator[None]:
-    """Turn SIGTERM into SystemExit, so that a stopped run still cleans up."""
-
-    def stop(_signal, _frame) -> None:
-        raise SystemExit(143)
-
-    previous = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, previous)
 
 
 def result_card(folder: Path, settings: Settings) -> dict:

@@ -1,7 +1,7 @@
-"""The real stack, launched twice: Hydra, verl, Ray, vLLM, Lucene, on the embedded world with a briefly warmed-up model.
+"""The real stack, launched twice: Hydra, verl, Ray, vLLM, Lucene, on the embedded world with a short warm-up.
 
-First launch: 2 GRPO steps, a validation, a checkpoint. Second launch: resumes and makes the third step. All tests of this
-file read what these two launches left; a third, short one is left to the watchdog.
+First launch: 2 GRPO steps, a validation, a checkpoint. Second launch: resumes and makes the third step. All tests of
+this file read what these two launches left; a third, short one is left to the watchdog.
 """
 
 import json

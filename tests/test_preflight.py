@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from reseek.config import AgentConfig
 from reseek.episode import prompt_ids
 from reseek.errors import InputError
+from reseek.preflight import check_algo, check_budgets, check_forward, check_model, check_prompts
 from reseek.questions import Question
 from reseek.settings import AlgoSettings, ClusterSettings
-from reseek.training.preflight import check_algo, check_budgets, check_forward, check_model, check_prompts
 from tests.support.episodes import TOKENIZER
 
 

@@ -9,7 +9,7 @@ import uuid
 import psutil
 import pytest
 
-from reseek.training import cleanup
+from reseek import cleanup
 
 SLEEP = "import time; print('up', flush=True); time.sleep(120)"
 STUBBORN = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {SLEEP}"
@@ -82,7 +82,7 @@ def test_who_ends_by_itself_is_not_asked(start, monkeypatch):
 def test_this_process_is_never_its_own_leftover(monkeypatch, start):
     # A process's environment is what it was started with: ask a child to look for itself.
     run_id = f"test-{uuid.uuid4()}"
-    code = f"from reseek.training import cleanup; assert cleanup.processes_of({run_id!r}) == []; {SLEEP}"
+    code = f"from reseek import cleanup; assert cleanup.processes_of({run_id!r}) == []; {SLEEP}"
     start(run_id, code)
 
 

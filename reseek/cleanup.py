@@ -54,12 +54,14 @@ def _signal(process: psutil.Process, *, kill: bool) -> None:
 
 def free_shared_memory(before: frozenset[str]) -> list[str]:
     """Remove the blocks in /dev/shm that the run left; returns their names."""
-    mapped = _mapped_names()
+    new = shared_memory() - before
+    mapped = _mapped_inodes() if new else frozenset()
     removed = []
-    for name in sorted(shared_memory() - before - mapped):
+    for name in sorted(new):
         path = _SHM / name
         try:
-            if path.is_file() and path.stat().st_uid == os.getuid():
+            stat = path.stat()
+            if path.is_file() and stat.st_uid == os.getuid() and stat.st_ino not in mapped:
                 path.unlink()
                 removed.append(name)
         except FileNotFoundError:
@@ -67,11 +69,14 @@ def free_shared_memory(before: frozenset[str]) -> list[str]:
     return removed
 
 
-def _mapped_names() -> frozenset[str]:
-    names = set()
-    for process in psutil.process_iter():
+def _mapped_inodes() -> frozenset[int]:
+    """Inodes of what living processes map in /dev/shm. Not names: a semaphore is mapped under a temporary one."""
+    inodes = set()
+    for maps in Path("/proc").glob("[0-9]*/maps"):
         try:
-            names.update(Path(m.path).name for m in process.memory_maps() if m.path.startswith(f"{_SHM}/"))
-        except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+            lines = maps.read_text(errors="replace").splitlines()
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
             continue
-    return frozenset(names)
+        # address permissions offset device inode path
+        inodes.update(int(line.split()[4]) for line in lines if f" {_SHM}/" in line)
+    return frozenset(inodes)

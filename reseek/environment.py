@@ -1,0 +1,41 @@
+"""The environment of a run's processes: what verl, vLLM, Ray, OpenMP and the hub clients read from variables.
+
+Has to be set before torch is imported, because OpenMP reads it once. Knows nothing of who runs.
+"""
+
+from pathlib import Path
+
+from reseek.cleanup import RUN_VARIABLE
+from reseek.settings import ClusterSettings, PolicySource, Settings
+
+
+def environment(settings: Settings, run_id: str) -> dict[str, str]:
+    """The environment of all processes of a run."""
+    variables = {
+        RUN_VARIABLE: run_id,
+        "VERL_USE_EXTERNAL_MODULES": "reseek.training.plugin",
+        "TENSORBOARD_DIR": str(Path(settings.run.dir).resolve() / "tensorboard"),
+        "TOKENIZERS_PARALLELISM": "false",
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_DEDUP_LOGS": "0",
+        "VLLM_NO_USAGE_STATS": "1",
+        "DO_NOT_TRACK": "1",
+    }
+    if settings.policy.source is not PolicySource.PATH:
+        variables |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
+    if settings.cluster.device == "cpu":
+        variables |= cpu_environment(settings.cluster)
+    return variables
+
+
+def cpu_environment(cluster: ClusterSettings) -> dict[str, str]:
+    """What verl, vLLM and OpenMP need without a GPU. Threads must not spin: several processes share the cores."""
+    return {
+        "VERL_PLATFORM": "cpu",
+        "VLLM_CPU_KVCACHE_SPACE": str(cluster.kv_cache_gib),
+        "VLLM_CPU_OMP_THREADS_BIND": "auto",
+        "OMP_NUM_THREADS": str(cluster.threads),
+        "OMP_WAIT_POLICY": "PASSIVE",
+        "KMP_BLOCKTIME": "0",
+        "GOMP_SPINCOUNT": "0",
+    }
