@@ -44,8 +44,8 @@ class EvaluationFailed(Exception):
 
 
 def evaluate(config: DictConfig) -> Path:
-    """Check, prepare, ask, report. Returns the run's folder (not made with `run.check_only`). Raises InputError for bad input before the engine starts,
-    EvaluationFailed when the engine fails."""
+    """Check, prepare, ask, report. Returns the run's folder (with `run.check_only` it is not made and nothing is
+    started). Raises InputError for bad input before the engine starts, EvaluationFailed when the engine fails."""
     settings = load_settings(config)
     agent, evaluation = settings.agent, settings.evaluation
     if evaluation is None:

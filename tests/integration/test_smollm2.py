@@ -2,7 +2,6 @@
 
 import importlib.util
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -21,10 +20,9 @@ TEXTS = [
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory) -> Path:
-    """A cache of our own, unless RESEEK_TEST_MODELS names one to share between runs."""
-    shared = os.environ.get("RESEEK_TEST_MODELS")
-    return Path(shared) if shared else tmp_path_factory.mktemp("models")
+def cache(shared_cache) -> Path:
+    """Where `prepare` converts it too: once for a test session."""
+    return shared_cache / "smollm2-135m"
 
 
 @pytest.fixture(scope="module")

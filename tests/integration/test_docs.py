@@ -1,0 +1,122 @@
+"""Every command in README.md and docs/ is executed, small inputs in place of placeholders, up to where workers start.
+
+`train.py` and `eval.py` run with `run.check_only=true` (test_training and test_eval start them for real); the other
+commands run to their end. `make` and `pip` lines are what CI and the set-up tests run.
+"""
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+
+from reseek.policy.micro import make_model, make_tokenizer
+from reseek.resolvers import CONF, register_resolvers
+
+pytestmark = pytest.mark.integration
+
+ROOT = CONF.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+WARMUP = "policy.warmup_steps=150"  # as test_training: one warm-up for the session
+
+
+def commands() -> list[str]:
+    """The commands of all pages, once each: lines of bash blocks, and what stands in backticks and starts like one."""
+    found: dict[str, None] = {}
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        for block in re.findall(r"```bash\n(.*?)```", text, re.DOTALL):
+            for line in block.replace("\\\n", " ").splitlines():
+                found[" ".join(line.partition(" #")[0].split())] = None
+        prose = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+        for inline in re.findall(r"`((?:python|make|pip) [^`]+)`", prose):
+            found[" ".join(inline.split())] = None
+    return [command for command in found if command]
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory) -> dict[str, str]:
+    """What the placeholders of the pages stand for."""
+    folder = tmp_path_factory.mktemp("inputs")
+    passages = ROOT / "tests" / "data" / "passages.jsonl"
+    questions = folder / "nq.test.jsonl"
+    questions.write_text(
+        "".join(
+            json.dumps({"id": str(i), "question": f"Who is number {i}?", "golden_answers": ["A"]}) + "\n"
+            for i in range(600)
+        )
+    )
+    model = folder / "model"
+    tokenizer = make_tokenizer()
+    tokenizer.save_pretrained(model)
+    network = make_model(0, len(tokenizer))
+    network.config.max_position_embeddings = 8192
+    network.save_pretrained(model)
+    return {
+        "QUESTIONS.jsonl": str(questions),
+        "train.jsonl": str(questions),
+        "dev.jsonl": str(questions),
+        "QA_FOLDER": str(folder),
+        "PASSAGES.jsonl.gz": str(passages),
+        "wiki18.jsonl.gz": str(passages),
+        "CHECKPOINT": str(model),
+        "wiki18-index": str(folder / "wiki18-index"),
+        "INDEX": str(folder / "index"),
+        "FOLDER": str(folder / "world"),
+    }
+
+
+def filled(command: str, inputs: dict[str, str]) -> list[str]:
+    words = shlex.split(command)
+    for placeholder, value in inputs.items():
+        words = [re.sub(rf"(?<![\w./-]){re.escape(placeholder)}(?![\w-])", value, word) for word in words]
+    files = {"corpus.path": "PASSAGES.jsonl.gz", "questions.train": "train.jsonl", "questions.validation": "dev.jsonl"}
+    return [f"{word[:-3]}{inputs[files[word[:-4]]]}" if word.endswith("=...") else word for word in words]
+
+
+def of_kind(start: str) -> list[str]:
+    return [command for command in commands() if command.startswith(start)]
+
+
+def check(config_name: str, overrides: list[str]) -> None:
+    register_resolvers()
+    with initialize_config_dir(str(CONF), version_base=None):
+        config = compose(config_name, overrides=overrides)
+    if config_name == "train":
+        from reseek.training.launch import train
+
+        train(config)
+    else:
+        from reseek.evaluation.launch import evaluate
+
+        evaluate(config)
+
+
+def test_no_page_is_without_its_commands():
+    kinds = ("python train.py", "python eval.py", "python -m corpora", "python -m fictionalhot", "make ", "pip ")
+    assert all(of_kind(kind) for kind in kinds)
+    strangers = [command for command in commands() if not command.startswith((*kinds, "python -m reseek"))]
+    assert strangers == []
+
+
+@pytest.mark.parametrize("command", of_kind("python train.py") + of_kind("python eval.py"))
+def test_train_and_eval_commands_pass_their_checks(command, inputs, tmp_path, shared_cache):
+    words = filled(command, inputs)
+    overrides = [*words[2:], "run.check_only=true", f"run.cache={shared_cache}", f"run.dir={tmp_path / 'run'}"]
+    if "qwen2.5" in command:  # its model is on a hub
+        overrides.append(f"policy.path={inputs['CHECKPOINT']}")
+    elif "policy=" not in command:
+        overrides.append(WARMUP)
+    check(Path(words[1]).stem, overrides)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("command", of_kind("python -m corpora") + of_kind("python -m fictionalhot"))
+def test_other_commands_run(command, inputs, tmp_path):
+    words = filled(command, inputs)
+    run = subprocess.run([sys.executable, *words[1:]], capture_output=True, text=True, timeout=300, cwd=tmp_path)
+    assert run.returncode == 0, run.stdout + run.stderr
