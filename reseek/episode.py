@@ -8,6 +8,7 @@ Knows nothing of the engine behind the policy, of the retriever, of gold answers
 """
 
 import time
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -42,12 +43,15 @@ class StopReason(Enum):
 
 @dataclass(frozen=True)
 class Call:
-    """One policy call: what it did, and which of the trajectory's sampled tokens (`start`:`end`) it sampled."""
+    """One policy call: what it did, and which of the trajectory's sampled tokens (`start`:`end`) it sampled. The tokens
+    `action_start`:`action_end` among them hold its action, tags included (none if it is INVALID)."""
 
     parsed: Parsed
     text: str
     start: int
     end: int
+    action_start: int
+    action_end: int
 
 
 @dataclass(frozen=True)
@@ -110,6 +114,19 @@ def prompt_ids(tokenizer, agent: AgentConfig, question: str) -> tuple[int, ...]:
     text = instructions(agent.prompt, question, agent.max_turns)
     messages = [{"role": "user", "content": text}]
     return tuple(tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=True, return_dict=False))
+
+
+def token_span(tokenizer: Tokenizer, ids: Sequence[int], start: int, end: int) -> tuple[int, int]:
+    """The smallest range of tokens that holds the characters `start`:`end` of their decoded text. The first and the last
+    of these must not be split over tokens, as the brackets of a tag never are."""
+
+    def characters(count: int) -> int:
+        return len(tokenizer.decode(ids[:count], skip_special_tokens=False))
+
+    if start == end:
+        return 0, 0
+    counts = range(len(ids) + 1)
+    return bisect_right(counts, start, key=characters) - 1, bisect_left(counts, end, key=characters)
 
 
 async def run_episode(
@@ -198,7 +215,8 @@ class _Run:
         parsed = parse(text)
         if parsed.action is Action.JUDGE and self.pending is None:
             parsed = INVALID  # a verdict on nothing
-        self.calls.append(Call(parsed, text, start, start + len(sample.ids)))
+        first, last = token_span(self.texts.tokenizer, sample.ids, parsed.start, parsed.end)
+        self.calls.append(Call(parsed, text, start, start + len(sample.ids), start + first, start + last))
         return parsed
 
     def say(self, source: Source, ids: Sequence[int]) -> bool:

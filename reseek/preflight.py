@@ -13,7 +13,7 @@ from reseek.episode import prompt_ids
 from reseek.errors import InputError
 from reseek.prepare import Prepared
 from reseek.questions import Question, read_questions
-from reseek.settings import AlgoSettings, ClusterSettings, Settings
+from reseek.settings import AlgoSettings, ClusterSettings, EstimatorName, Settings
 
 
 def check_budgets(agent: AgentConfig, max_prompt: int, max_response: int, max_model_len: int) -> None:
@@ -46,9 +46,10 @@ def check_algo(algo: AlgoSettings, cluster: ClusterSettings, questions: int) -> 
             f"algo.mini_batch_questions={algo.mini_batch_questions}: must divide "
             f"algo.questions_per_step={algo.questions_per_step}"
         )
-    if algo.estimator == "grpo" and algo.sessions_per_question < 2:
+    if algo.estimator is not EstimatorName.PPO and algo.sessions_per_question < 2:
         raise InputError(
-            "algo.sessions_per_question=1: GRPO compares the sessions of a question, it needs at least 2"
+            f"algo.sessions_per_question=1: algo.estimator={algo.estimator.value} compares the sessions of a question, "
+            "it needs at least 2"
         )
     workers = cluster.nodes * cluster.gpus_per_node
     rows = algo.mini_batch_questions * algo.sessions_per_question

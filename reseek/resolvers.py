@@ -28,6 +28,7 @@ def register_resolvers() -> None:
         "positive": lambda number: float(number) > 0,
         "sum": lambda *numbers: sum(int(number) for number in numbers),
         "mixed_precision": _mixed_precision,
+        "verl_estimator": lambda name: {"reinforce": "rloo", "ppo": "gae"}.get(name, name),
         "conf": lambda name: str(CONF / name),
     }.items():
         OmegaConf.register_new_resolver(f"reseek.{name}", function, replace=True)

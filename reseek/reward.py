@@ -75,9 +75,11 @@ class Judged:
 @dataclass(frozen=True)
 class Reward:
     """An episode's reward. `judged` is in order of the observations, without those that the episode's end left
-    unjudged. `total` is what training maximises."""
+    unjudged. `total` = `answer` (what the match is worth) + `judge` (the aggregated verdicts) is what training
+    maximises."""
 
     exact_match: float
+    answer: float
     judged: tuple[Judged, ...]
     judge: float
     total: float
@@ -111,4 +113,5 @@ def reward_of(
     """An episode's reward from its answer and its judged observations."""
     match = exact_match(answer, golden_answers)
     judge = aggregate([j.reward for j in judged if j.reward is not None], config)
-    return Reward(match, tuple(judged), judge, config.answer * match + judge)
+    answered = config.answer * match
+    return Reward(match, answered, tuple(judged), judge, answered + judge)

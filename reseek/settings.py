@@ -101,15 +101,38 @@ class WorldSettings(Section):
     seed: int = Field(0, ge=0, description="the same seed gives the same bytes")
 
 
+class EstimatorName(Enum):
+    """How rewards become advantages (reseek/training/credit.py)."""
+
+    GRPO = "grpo"
+    """Rewards normalised over the sessions of a question."""
+    REINFORCE = "reinforce"
+    """Rewards minus the mean of the question's other sessions."""
+    PPO = "ppo"
+    """A critic and generalised advantage estimation, chained through forks."""
+
+
+class Credit(Enum):
+    """Which tokens a verdict's reward reaches."""
+
+    TRAJECTORY = "trajectory"
+    """All of the episode's: answer and verdicts are one number."""
+    STEP = "step"
+    """The answer's reward reaches all tokens, a verdict's its own tokens only."""
+
+
 class AlgoSettings(Section):
     """`algo`: how the policy is updated. Mapped to verl's keys in conf/train.yaml."""
 
-    estimator: str = Field("grpo", pattern="^(grpo|gae)$", description="grpo, or gae (PPO with a critic)")
+    estimator: EstimatorName = Field(EstimatorName.GRPO, description="grpo, reinforce or ppo")
+    credit: Credit = Field(Credit.TRAJECTORY, description="trajectory, or step: what a verdict's reward reaches")
     questions_per_step: int = Field(ge=1, description="questions in one rollout batch")
     sessions_per_question: int = Field(ge=1, description="episodes per question: GRPO's group")
     mini_batch_questions: int = Field(ge=1, description="questions per optimiser step")
     learning_rate: float = Field(ge=0)
-    critic_learning_rate: float = Field(1e-5, ge=0, description="gae only")
+    critic_learning_rate: float = Field(1e-5, ge=0, description="ppo only")
+    gamma: float = Field(1.0, gt=0, le=1, description="ppo only: discount per sampled token")
+    lam: float = Field(1.0, ge=0, le=1, description="ppo only: GAE's lambda")
     warmup_ratio: float = Field(0.0, ge=0, le=1, description="share of steps in which the learning rate rises")
     kl_loss: float = Field(0.0, ge=0, description="weight of the KL loss to the start policy; 0: no reference model")
     clip: float = Field(0.2, gt=0, description="PPO's clip range")

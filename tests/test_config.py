@@ -16,6 +16,7 @@ from reseek.settings import (
     AlgoSettings,
     ClusterSettings,
     CorpusSettings,
+    EstimatorName,
     PolicySettings,
     QuestionSettings,
     SearchSettings,
@@ -94,9 +95,9 @@ def test_the_defaults_are_the_papers():
         assert load_section(type(section), composed(file), "x") == section
     algo = AlgoSettings(**composed("algo/grpo"))
     assert (algo.sessions_per_question, algo.learning_rate, algo.kl_loss) == (5, 1e-6, 0.001)
-    assert (algo.questions_per_step, algo.mini_batch_questions, algo.estimator) == (512, 256, "grpo")
+    assert (algo.questions_per_step, algo.mini_batch_questions, algo.estimator) == (512, 256, EstimatorName.GRPO)
     ppo = AlgoSettings(**composed("algo/ppo"))
-    assert (ppo.estimator, ppo.critic_learning_rate) == ("gae", 1e-5)
+    assert (ppo.estimator, ppo.critic_learning_rate) == (EstimatorName.PPO, 1e-5)
     asymmetric = load_section(RewardConfig, composed("rewards/asymmetric"), "rewards")
     assert (asymmetric.wrong_yes, asymmetric.wrong_no, asymmetric.match) == (-0.6, -0.3, 0.3)
 

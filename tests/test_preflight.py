@@ -67,7 +67,7 @@ def machines(**values) -> ClusterSettings:
 def test_batches_that_divide():
     check_algo(batches(), machines(), 8)
     check_algo(batches(), machines(nodes=2, gpus_per_node=2), 100)
-    check_algo(batches(estimator="gae", sessions_per_question=1), machines(), 8)
+    check_algo(batches(estimator="ppo", sessions_per_question=1), machines(), 8)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_batches_that_divide():
     [
         ({"mini_batch_questions": 3}, {}, 8, "algo.mini_batch_questions=3: must divide algo.questions_per_step=8"),
         ({"mini_batch_questions": 16}, {}, 99, "algo.mini_batch_questions=16: must divide algo.questions_per_step=8"),
-        ({"sessions_per_question": 1}, {}, 8, "algo.sessions_per_question=1: GRPO "),
+        ({"sessions_per_question": 1}, {}, 8, "algo.sessions_per_question=1: algo.estimator=grpo "),
         (
             {"mini_batch_questions": 2},
             {"nodes": 2, "gpus_per_node": 4},

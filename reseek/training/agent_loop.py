@@ -24,9 +24,12 @@ from reseek.scoring import score_episode
 from reseek.search import Search
 from reseek.search.lucene import LuceneSearch
 from reseek.stats import EpisodeStats
+from reseek.training.positions import verdict_credits
 
 STATS_PREFIX = "episode/"
 """Before the names of our counts in `reward_extra_info`, where verl keeps names of its own (`reward`)."""
+CREDIT_FIELD = "reseek_credit"
+"""In an output's extra fields: the answer's and the verdicts' rewards, the latter with their response positions."""
 
 
 @dataclass(frozen=True)
@@ -130,15 +133,17 @@ class ReSeekAgentLoop(AgentLoopBase):
 
 
 def outputs_of(episode: Episode, reward: Reward, weight_versions: list[int]) -> list[AgentLoopOutput]:
-    """One output per segment. verl copies the last output's reward to the others (trajectory credit)."""
+    """One output per segment. Rewards travel in a field of our own, with their positions: verl knows one number a row
+    and would copy the last row's to the others."""
     stats = {f"{STATS_PREFIX}{key}": value for key, value in EpisodeStats.of(episode, reward).as_dict().items()}
     prompt_length = episode.trajectory.prompt_length
     versions = {
         "min_global_steps": min(weight_versions, default=0),
         "max_global_steps": max(weight_versions, default=0),
     }
+    rows = segments(episode.trajectory)
     outputs = []
-    for segment in segments(episode.trajectory):
+    for segment, verdicts in zip(rows, verdict_credits(episode, reward, rows), strict=True):
         outputs.append(
             AgentLoopOutput(
                 prompt_ids=list(segment.ids[:prompt_length]),
@@ -153,6 +158,7 @@ def outputs_of(episode: Episode, reward: Reward, weight_versions: list[int]) -> 
                     **versions,
                     "turn_scores": [],
                     "tool_rewards": [],
+                    CREDIT_FIELD: {"answer": reward.answer, "judge": reward.judge, "verdicts": verdicts},
                     "reward_extra_info": {"acc": reward.exact_match, **stats},  # verl reports `acc` as its headline
                 },
             )

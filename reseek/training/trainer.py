@@ -1,23 +1,28 @@
 """verl's synchronous V1 trainer, with our metrics and a sign of life at every phase.
 
-Registered with verl as `reseek_sync` (`trainer.v1.trainer_mode`). Training itself is verl's; what differs: a rollout
-batch makes the configured number of optimiser steps whatever the number of forks; metrics of episodes (exact match,
-judge accuracy, searches, drops, forks) are computed over sessions, not over rows; the replay buffer is polled every
-0.2 s instead of every 2 s. Knows nothing of episodes beyond their counts.
+Registered with verl as `reseek_sync` (`trainer.v1.trainer_mode`). Training itself is verl's; what differs: advantages
+are computed over sessions and through forks (`credit`); a rollout batch makes the configured number of optimiser steps,
+each of whole sessions, whatever the number of forks (`layout`); metrics of episodes are over sessions, not rows; the
+replay buffer is polled every 0.2 s instead of every 2 s. Knows nothing of episodes beyond counts and credits.
 """
 
 from typing import Any
 
 import numpy as np
+import torch
 import transfer_queue as tq
+from tensordict import TensorDict
+from verl.trainer.ppo.padding_utils import upsample_batch_to_divisible_size
 from verl.trainer.ppo.v1.trainer_base import register_trainer
 from verl.trainer.ppo.v1.trainer_sync import PPOTrainerSync
 from verl.utils.metric import reduce_metrics
 from verl.utils.py_functional import rename_dict
 
 from reseek.stats import STATS_KEYS, EpisodeStats, summarise
-from reseek.training.agent_loop import STATS_PREFIX
+from reseek.training.agent_loop import CREDIT_FIELD, STATS_PREFIX
 from reseek.training.board import post
+from reseek.training.credit_rows import credit_rows, estimator_of
+from reseek.training.layout import lay_out
 
 POLL_SECONDS = 0.2
 
@@ -48,13 +53,40 @@ class ReSeekTrainer(PPOTrainerSync):
         super().on_step_begin()
 
     def _balance_batch(self, batch, metrics, *args, **kwargs):
-        """verl's first step on a sampled batch: count the sessions that are missing because their episode failed."""
+        """In place of verl's: lay the rows out by session, so that forks change neither the number of optimiser steps
+        nor which trajectories share one; count the sessions that are missing because their episode failed."""
         expected = self.config.data.train_batch_size * self.config.actor_rollout_ref.rollout.n
-        sessions = {key.rsplit("_", 1)[0] for key in batch.keys}
+        sessions = [key.rsplit("_", 1)[0] for key in batch.keys]
         if not sessions:
             raise RuntimeError(f"all {expected} episodes of step {self.global_steps} failed: their errors stand above")
-        metrics["episodes/failed"] = expected - len(sessions)
-        return super()._balance_batch(batch, metrics, *args, **kwargs)
+        metrics["episodes/failed"] = expected - len(set(sessions))
+        workers = max(self.actor_rollout_wg._query_dispatch_info("actor")) + 1
+        layout = lay_out(sessions, [tag["seq_len"] for tag in batch.tags], self.optimiser_steps, workers)
+        batch = upsample_batch_to_divisible_size(batch, len(layout.order), self.tokenizer.eos_token_id)
+        batch.reorder(list(layout.order))
+        metrics["batch/rows"], metrics["batch/padding_rows"] = layout.real, layout.padding
+        return batch
+
+    def _compute_advantage(self, batch, metrics):
+        """verl's own first (KL in the reward, rollout correction and their metrics), then our advantages over it."""
+        batch = super()._compute_advantage(batch, metrics)
+        fields = ["response_mask", "extra_fields", *(["values"] if self.use_critic else [])]
+        data = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=fields)
+        masks = data["response_mask"].unbind()
+        values = data["values"].unbind() if self.use_critic else None
+        credits = [getattr(extra, "data", extra).get(CREDIT_FIELD) for extra in data["extra_fields"]]
+        padding = [tag.get("is_padding", False) for tag in batch.tags]
+        advantages, returns = credit_rows(
+            estimator_of(self.config.algo), batch.keys, masks, values, credits, padding, whiten=self.use_critic
+        )
+        output = TensorDict(
+            {
+                "advantages": torch.nested.as_nested_tensor(advantages, layout=torch.jagged),
+                "returns": torch.nested.as_nested_tensor(returns, layout=torch.jagged),
+            },
+            batch_size=len(batch),
+        )
+        return tq.kv_batch_put(keys=batch.keys, partition_id=batch.partition_id, fields=output)
 
     def _compute_old_log_prob(self, batch, metrics):
         self._say("log-probabilities")
@@ -64,11 +96,6 @@ class ReSeekTrainer(PPOTrainerSync):
     def optimiser_steps(self) -> int:
         """Optimiser steps per rollout batch, as configured: in questions, so forks do not change it."""
         return self.config.data.train_batch_size // self.config.actor_rollout_ref.actor.ppo_mini_batch_size
-
-    def _get_required_batch_multiple(self, dp_size: int) -> int:
-        """Rows are padded to equal mini-batches. verl pads to the configured sessions per mini-batch instead, so that
-        one forked session in a batch would double the work and the optimiser steps."""
-        return dp_size * self.optimiser_steps
 
     def _update_actor(self, batch, metrics):
         """verl's update (trainer_base.py, without distillation), with mini-batches cut as `optimiser_steps` parts."""

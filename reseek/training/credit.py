@@ -1,0 +1,175 @@
+"""Advantages through forks: from the rewards of a question's sessions to one number per sampled token.
+
+Invariant: a session is one member of its group however many segments it has; cutting an unedited trajectory into more
+segments changes no token's advantage. Tensors are per segment, over the segment's response positions (axis T); what is
+not trained gets 0. Each estimator is one small class with one hook. Formulas: DESIGN 3.8.
+
+Knows nothing of verl's batches, of text, or of how rewards came about.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+
+_EPSILON = 1e-6
+
+
+@dataclass(frozen=True)
+class VerdictCredit:
+    """A labelled verdict's reward and the response positions `start`:`end` of its tokens in its segment."""
+
+    reward: float
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class SegmentRow:
+    """One training row. `mask_T`: 1 where a token is trained. `values_T`: the critic's, where there is one."""
+
+    mask_T: torch.Tensor
+    verdicts: tuple[VerdictCredit, ...] = ()
+    values_T: torch.Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Session:
+    """One trajectory: its answer's reward, its aggregated verdict rewards, its segments in order of sampling."""
+
+    answer: float
+    judge: float
+    segments: tuple[SegmentRow, ...]
+
+    @property
+    def total(self) -> float:
+        return self.answer + self.judge
+
+    @property
+    def verdict_rewards(self) -> list[float]:
+        return [verdict.reward for segment in self.segments for verdict in segment.verdicts]
+
+
+@dataclass(frozen=True)
+class Credited:
+    """Per session, per segment: `advantages_T` and `returns_T`."""
+
+    advantages: tuple[tuple[torch.Tensor, ...], ...]
+    returns: tuple[tuple[torch.Tensor, ...], ...]
+
+
+class Estimator(Protocol):
+    def credit(self, group: Sequence[Session]) -> Credited:
+        """Advantages and returns of the sessions of one question."""
+        ...
+
+
+def _normalised_G(rewards_G: torch.Tensor) -> torch.Tensor:
+    """(r - mean) / (std + eps); 0 for a group of one, which has nothing to be compared with."""
+    if len(rewards_G) < 2:
+        return torch.zeros_like(rewards_G)
+    return (rewards_G - rewards_G.mean()) / (rewards_G.std() + _EPSILON)
+
+
+def _left_out_G(rewards_G: torch.Tensor) -> torch.Tensor:
+    """r minus the mean of the others; 0 for a group of one."""
+    count = len(rewards_G)
+    if count < 2:
+        return torch.zeros_like(rewards_G)
+    return rewards_G - (rewards_G.sum() - rewards_G) / (count - 1)
+
+
+def _spread(group: Sequence[Session], advantages_G: torch.Tensor) -> Credited:
+    """One advantage per session on all of its trained tokens."""
+    rows = tuple(
+        tuple(advantage * segment.mask_T.float() for segment in session.segments)
+        for session, advantage in zip(group, advantages_G, strict=True)
+    )
+    return Credited(rows, rows)
+
+
+@dataclass(frozen=True)
+class Grpo:
+    """Group-normalised total reward, one advantage for all tokens of a session (credit `trajectory`)."""
+
+    def credit(self, group: Sequence[Session]) -> Credited:
+        return _spread(group, _normalised_G(torch.tensor([session.total for session in group])))
+
+
+@dataclass(frozen=True)
+class LeaveOneOut:
+    """REINFORCE with the mean total reward of the other sessions as baseline (credit `trajectory`)."""
+
+    def credit(self, group: Sequence[Session]) -> Credited:
+        return _spread(group, _left_out_G(torch.tensor([session.total for session in group])))
+
+
+@dataclass(frozen=True)
+class StepCredit:
+    """The answer's reward by `normalise` on every token; on the tokens of a verdict, in addition, its own reward minus
+    the mean verdict reward of the *other* sessions of the question (0 where they have none)."""
+
+    leave_one_out: bool = False
+
+    def credit(self, group: Sequence[Session]) -> Credited:
+        answers_G = torch.tensor([session.answer for session in group])
+        base = _spread(group, _left_out_G(answers_G) if self.leave_one_out else _normalised_G(answers_G))
+        if len(group) < 2:
+            return base
+        rows = []
+        for number, (session, advantages) in enumerate(zip(group, base.advantages, strict=True)):
+            others = [r for other, s in enumerate(group) if other != number for r in s.verdict_rewards]
+            baseline = sum(others) / len(others) if others else 0.0
+            of_session = []
+            for segment, advantage_T in zip(session.segments, advantages, strict=True):
+                credited_T = advantage_T.clone()
+                for verdict in segment.verdicts:
+                    span = slice(verdict.start, verdict.end)
+                    credited_T[span] += (verdict.reward - baseline) * segment.mask_T[span].float()
+                of_session.append(credited_T)
+            rows.append(tuple(of_session))
+        return Credited(tuple(rows), tuple(rows))
+
+
+@dataclass(frozen=True)
+class ChainedGae:
+    """PPO: generalised advantage estimation along the trajectory, through its forks.
+
+    The sampled tokens of all segments are one chain: at a segment's last sampled token the next value is that of the
+    next segment's first sampled token. Rewards stand on the trajectory's last sampled token (credit `trajectory`: the
+    total) or, with `per_step`, the answer's there and each verdict's on the last token of its span.
+    """
+
+    gamma: float = 1.0
+    lam: float = 1.0
+    per_step: bool = False
+
+    def credit(self, group: Sequence[Session]) -> Credited:
+        both = [self._chain(session) for session in group]
+        return Credited(tuple(a for a, _ in both), tuple(r for _, r in both))
+
+    def _chain(self, session: Session) -> tuple[tuple[torch.Tensor, ...], tuple[torch.Tensor, ...]]:
+        rewards, values, places = [], [], []
+        for number, segment in enumerate(session.segments):
+            assert segment.values_T is not None, "generalised advantage estimation needs a critic's values"
+            rewards_T = torch.zeros_like(segment.values_T)
+            if self.per_step:
+                for verdict in segment.verdicts:
+                    rewards_T[verdict.end - 1] += verdict.reward
+            positions = segment.mask_T.nonzero().flatten()
+            rewards.append(rewards_T[positions])
+            values.append(segment.values_T[positions])
+            places.extend((number, int(position)) for position in positions)
+        rewards_N, values_N = torch.cat(rewards), torch.cat(values)
+        rewards_N[-1] += session.answer if self.per_step else session.total
+        advantages = [torch.zeros_like(segment.values_T) for segment in session.segments]
+        returns = [torch.zeros_like(segment.values_T) for segment in session.segments]
+        carried = torch.zeros(())
+        for n in range(len(places) - 1, -1, -1):
+            next_value = values_N[n + 1] if n + 1 < len(places) else torch.zeros(())
+            carried = rewards_N[n] + self.gamma * next_value - values_N[n] + self.gamma * self.lam * carried
+            segment, position = places[n]
+            advantages[segment][position] = carried
+            returns[segment][position] = carried + values_N[n]
+        return tuple(advantages), tuple(returns)

@@ -1,0 +1,43 @@
+"""Where verdict rewards stand: from an episode's judged observations to positions in its training rows.
+
+Invariant: each labelled verdict's reward lands on exactly one row, on the tokens with which the policy earned it. Pure:
+knows nothing of estimators, tensors or verl.
+"""
+
+from collections.abc import Sequence
+
+from reseek.context import NOT_TRAINED, Segment
+from reseek.episode import Episode, Observation
+from reseek.grammar import Action
+from reseek.reward import Reward
+
+
+def verdict_credits(episode: Episode, reward: Reward, rows: Sequence[Segment]) -> list[list[tuple[float, int, int]]]:
+    """Per segment, the labelled verdicts it trains: reward, and response positions start:end of the verdict's tokens.
+
+    A missing verdict has no tokens of its own: its reward goes to the action that was taken instead.
+    """
+    prompt_length = episode.trajectory.prompt_length
+    place = {
+        number: (row, position - prompt_length)
+        for row, segment in enumerate(rows)
+        for position, number in enumerate(segment.sampled)
+        if number != NOT_TRAINED
+    }
+    credits: list[list[tuple[float, int, int]]] = [[] for _ in rows]
+    observations = [observation for observation in episode.observations if observation.verdict is not None]
+    for observation, judged in zip(observations, reward.judged, strict=True):
+        if judged.reward is None:
+            continue
+        call = episode.calls[_settling_call(episode, observation)]
+        row, start = place[call.action_start]
+        credits[row].append((judged.reward, start, start + call.action_end - call.action_start))
+    return credits
+
+
+def _settling_call(episode: Episode, observation: Observation) -> int:
+    """The call that judged the observation or acted on without judging it."""
+    if observation.verdict_call is not None:
+        return observation.verdict_call
+    later = range(observation.search_call + 1, len(episode.calls))
+    return next(number for number in later if episode.calls[number].parsed.action is not Action.INVALID)
