@@ -117,8 +117,8 @@ def prompt_ids(tokenizer, agent: AgentConfig, question: str) -> tuple[int, ...]:
 
 
 def token_span(tokenizer: Tokenizer, ids: Sequence[int], start: int, end: int) -> tuple[int, int]:
-    """The smallest range of tokens that holds the characters `start`:`end` of their decoded text. The first and the last
-    of these must not be split over tokens, as the brackets of a tag never are."""
+    """The smallest range of tokens that holds the characters `start`:`end` of their decoded text. The first and the
+    last of these must not be split over tokens, as the brackets of a tag never are."""
 
     def characters(count: int) -> int:
         return len(tokenizer.decode(ids[:count], skip_special_tokens=False))
