@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 _ROWS = (
     ("exact match", "em", "{:.3f}"),
     ("judge accuracy", "judge_accuracy", "{:.3f}"),
+    ("questions answered", "answered_rate", "{:.3f}"),
     ("searches per question", "searches", "{:.2f}"),
     ("observations dropped", "drop_rate", "{:.2f}"),
     ("legal actions", "legal_rate", "{:.3f}"),
@@ -58,8 +59,8 @@ def _python(script: str, *overrides: str) -> None:
 
 
 def _table(results: dict[str, dict], steps: int) -> Table:
-    count = results["after"]["episodes"]
-    table = Table(title=f"{count:.0f} held-out questions, greedy, before and after {steps} GRPO steps")
+    title = f"{results['after']['questions']} held-out questions, greedy, before and after {steps} GRPO steps"
+    table = Table(title=title)
     for header in ("", "before", "after"):
         table.add_column(header, justify="left" if not header else "right")
     for label, key, form in _ROWS:
@@ -71,9 +72,13 @@ def _cell(result: dict, key: str, form: str) -> str:
     value = result.get(key)
     if value is None:
         return "-"
-    interval = result.get("em_interval") if key == "em" else None
-    return form.format(value) + (f" [{interval[0]:.3f}, {interval[1]:.3f}]" if interval else "")
+    if key != "em":
+        return form.format(value)
+    interval = result["em_interval"]
+    return f"{form.format(value)} [{interval['low']:.3f}, {interval['high']:.3f}]"
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    app = typer.Typer(pretty_exceptions_enable=False)
+    app.command()(main)
+    app()
