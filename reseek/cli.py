@@ -12,8 +12,13 @@ from pathlib import Path
 from reseek.errors import InputError
 
 
+_is_command = False
+
+
 def run_command(command: Callable[[], None]) -> None:
     """Run a Hydra-decorated main; a mistake in its configuration ends with one line, as in `user_errors`."""
+    global _is_command
+    _is_command = True
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises instead of printing its own page of text
     if not Path("/dev/nvidiactl").exists():
         # verl settles on a platform when it is first imported, which composing its configuration does.
@@ -39,9 +44,14 @@ def user_errors() -> Iterator[None]:
 
 
 def require_platform(device: str) -> None:
-    """Start this command again in an environment where verl chooses `device` (cpu or cuda), unless it has already."""
+    """Start this command again in an environment where verl chooses `device` (cpu or cuda), unless it has already.
+
+    Only a command may start itself again: any other program that has imported verl for another platform gets an error.
+    """
     if (os.environ.get("VERL_PLATFORM") == "cpu") == (device == "cpu"):
         return
+    if not _is_command:
+        raise RuntimeError(f"VERL_PLATFORM does not fit cluster.device={device}: set it before verl is first imported")
     os.environ["VERL_PLATFORM"] = "cpu" if device == "cpu" else "nvidia"
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, *sys.argv])

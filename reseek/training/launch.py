@@ -47,7 +47,8 @@ def train(config: DictConfig) -> Path:
         config.data.max_response_length,
         config.actor_rollout_ref.rollout.max_model_len,
     )
-    require_platform(settings.cluster.device)
+    if not settings.run.check_only:
+        require_platform(settings.cluster.device)
     run_id = uuid.uuid4().hex
     os.environ.update(environment(settings, run_id))
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # every worker would compile the whole stack anew

@@ -69,7 +69,9 @@ class WarmupSettings:
 
 def ensure_micro(cache_dir: str | Path, world: WorldFiles, seed: int = 0, steps: int | None = None) -> Path:
     """The warmed-up checkpoint of this world, seed and step count under `cache_dir`, made now if it is not there."""
-    settings = WarmupSettings(seed=seed) if steps is None else WarmupSettings(seed=seed, steps=steps)
+    settings = WarmupSettings(seed=seed)
+    if steps is not None:  # a short warm-up needs no more episodes than it can look at
+        settings = WarmupSettings(seed=seed, steps=steps, episodes=min(settings.episodes, 3 * steps))
     key = json.dumps([RECIPE, world.manifest.hash, asdict(settings)], sort_keys=True)
     folder = Path(cache_dir) / f"micro-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
     if (folder / MANIFEST).is_file():

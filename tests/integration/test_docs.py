@@ -110,7 +110,7 @@ def test_train_and_eval_commands_pass_their_checks(command, inputs, tmp_path, sh
     if "qwen2.5" in command:  # its model is on a hub
         overrides.append(f"policy.path={inputs['CHECKPOINT']}")
     elif "policy=" not in command:
-        overrides.append(WARMUP)
+        overrides += [WARMUP, "run.seed=0"]
     check(Path(words[1]).stem, overrides)
     assert not (tmp_path / "run").exists()
 
