@@ -11,7 +11,6 @@ from pathlib import Path
 
 from reseek.errors import InputError
 
-
 _is_command = False
 
 

@@ -19,14 +19,14 @@ from safetensors.torch import load_file
 pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).resolve().parents[2]
-WARMUP_STEPS = 150
+WARMUP_STEPS = 300
 SMALL = (
     f"policy.warmup_steps={WARMUP_STEPS}",
     "algo.questions_per_step=8",
     "algo.mini_batch_questions=8",
     "algo.sessions_per_question=4",
     "algo.save_every=1",
-    "algo.learning_rate=1e-3",
+    "algo.learning_rate=1e-4",
     "algo.validate_first=false",
     "algo.validate_every=2",
     "questions.validation_limit=16",
