@@ -131,6 +131,8 @@ def _start_ray(settings: Settings, ray_folder: Path, run_id: str) -> None:
     cluster = settings.cluster
     local = {}
     if cluster.ray_address is None:
+        # vLLM leaves its sockets where it made them: let that be the folder that goes with the run.
+        runtime_env["env_vars"]["VLLM_RPC_BASE_PATH"] = str(ray_folder)
         local = {"include_dashboard": False, "_temp_dir": str(ray_folder), "num_cpus": cluster.ray_cpus}
         if cluster.device == "cpu":
             # One *logical* GPU: verl's resource pools count only GPUs (see platform_cpu).
