@@ -93,8 +93,8 @@ def check_model(agent: AgentConfig, model: str) -> None:
 def check_prompts(agent: AgentConfig, tokenizer, questions: list[Question], file: Path) -> None:
     """Every question's user turn against agent.prompt_tokens; names the first that is too long.
 
-    The template's share is measured once with each end question and bounded from above: a question's own tokens plus
-    the largest template share seen among a sample, checked exactly wherever that bound is exceeded.
+    The template's share of tokens is measured on a sample of the questions; only a question that this estimate and a
+    margin bring near the limit is rendered and counted exactly.
     """
     sample = questions[:: max(1, len(questions) // 16)]
     share = max(len(prompt_ids(tokenizer, agent, q.question)) - _length(tokenizer, q.question) for q in sample)

@@ -1,3 +1,5 @@
+"""Passages are read whole, streamed, or refused with the file and line that is wrong."""
+
 import gzip
 import json
 

@@ -1,3 +1,5 @@
+"""The guards that every retriever shares: any text becomes a query that Lucene can take, or a clear refusal."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
