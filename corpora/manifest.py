@@ -13,8 +13,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from corpora.passages import corpus_fingerprint
-from reseek.errors import InputError
-from reseek.questions import first_problem
+from reseek.errors import InputError, first_problem
 
 MANIFEST_NAME = "reseek-manifest.json"
 FORMAT = 1

@@ -17,8 +17,7 @@ from typing import Annotated, BinaryIO
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
-from reseek.errors import InputError
-from reseek.questions import first_problem
+from reseek.errors import InputError, first_problem
 
 GZIP_MAGIC = b"\x1f\x8b"
 UTF8_BOM = b"\xef\xbb\xbf"

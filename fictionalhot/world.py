@@ -22,8 +22,8 @@ from fictionalhot.ask import ask
 from fictionalhot.facts import Company, Entity, Person, Sizes, Town, Work, make_facts
 from fictionalhot.names import Split
 from fictionalhot.render import render
-from reseek.errors import InputError
-from reseek.questions import Question, first_problem
+from reseek.errors import InputError, first_problem
+from reseek.questions import Question
 
 GENERATOR_VERSION = 1
 MANIFEST = "world.json"

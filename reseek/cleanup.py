@@ -33,9 +33,9 @@ def processes_of(run_id: str) -> list[psutil.Process]:
     return found
 
 
-def end_processes(run_id: str) -> int:
-    """End what is left of the run's processes: wait, ask, then kill. Returns how many had to be asked."""
-    _, left = psutil.wait_procs(processes_of(run_id), timeout=_GRACE_SECONDS)
+def end_processes(run_id: str, patience_s: float = _GRACE_SECONDS) -> int:
+    """End what is left of the run's processes: wait so long, ask, then kill. Returns how many had to be asked."""
+    _, left = psutil.wait_procs(processes_of(run_id), timeout=patience_s)
     for process in left:
         _signal(process, kill=False)
     _, stubborn = psutil.wait_procs(left, timeout=_GRACE_SECONDS)

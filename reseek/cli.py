@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from reseek.environment import QUIET_THREADS
 from reseek.errors import InputError
 
 _is_command = False
@@ -22,6 +23,8 @@ def run_command(command: Callable[[], None]) -> None:
     if not Path("/dev/nvidiactl").exists():
         # verl settles on a platform when it is first imported, which composing its configuration does.
         os.environ.setdefault("VERL_PLATFORM", "cpu")
+    for name, value in QUIET_THREADS.items():  # torch comes with verl, and OpenMP reads them when it is loaded
+        os.environ.setdefault(name, value)
     with user_errors():
         command()
 

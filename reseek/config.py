@@ -9,9 +9,8 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from reseek.errors import InputError
+from reseek.errors import InputError, first_problem
 from reseek.prompts import Prompt
-from reseek.questions import first_problem
 
 
 class ContextPolicy(Enum):

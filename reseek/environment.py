@@ -8,6 +8,9 @@ from pathlib import Path
 from reseek.cleanup import RUN_VARIABLE
 from reseek.settings import ClusterSettings, PolicySource, Settings
 
+QUIET_THREADS = {"OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0", "GOMP_SPINCOUNT": "0"}
+"""OpenMP threads that wait without spinning: several processes share the cores, and spinners fall to a fifth."""
+
 
 def environment(settings: Settings, run_id: str) -> dict[str, str]:
     """The environment of all processes of a run."""
@@ -29,13 +32,11 @@ def environment(settings: Settings, run_id: str) -> dict[str, str]:
 
 
 def cpu_environment(cluster: ClusterSettings) -> dict[str, str]:
-    """What verl, vLLM and OpenMP need without a GPU. Threads must not spin: several processes share the cores."""
+    """What verl, vLLM and OpenMP need without a GPU."""
     return {
         "VERL_PLATFORM": "cpu",
         "VLLM_CPU_KVCACHE_SPACE": str(cluster.kv_cache_gib),
         "VLLM_CPU_OMP_THREADS_BIND": "auto",
         "OMP_NUM_THREADS": str(cluster.threads),
-        "OMP_WAIT_POLICY": "PASSIVE",
-        "KMP_BLOCKTIME": "0",
-        "GOMP_SPINCOUNT": "0",
+        **QUIET_THREADS,
     }

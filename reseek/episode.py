@@ -16,7 +16,7 @@ from enum import Enum
 from reseek.config import AgentConfig, ContextPolicy, TurnUnit
 from reseek.context import Source, Trajectory
 from reseek.errors import SearchFailed
-from reseek.grammar import INVALID, STOP, Action, Parsed, Verdict, neutralise, parse
+from reseek.grammar import INVALID, STOP, Action, Parsed, Verdict, is_markup, neutralise, parse
 from reseek.policy import Policy, Tokenizer
 from reseek.prompts import HINT, INFORMATION_CLOSE, INFORMATION_OPEN, NOTICE, STUB, instructions, passages
 from reseek.search import Hit, Search
@@ -83,10 +83,14 @@ class Episode:
 
 @dataclass(frozen=True)
 class EpisodeTexts:
-    """The environment's fixed texts as token ids of one tokenizer, and the tokenizer itself."""
+    """The environment's fixed texts as token ids of one tokenizer, and the tokenizer itself.
+
+    `control_tokens` are the tokens that structure a chat or mark something, `control_ids` their ids: no observation
+    ever holds one."""
 
     tokenizer: Tokenizer
     control_tokens: tuple[str, ...]
+    control_ids: frozenset[int]
     information_open: tuple[int, ...]
     information_close: tuple[int, ...]
     stub: tuple[int, ...]
@@ -98,15 +102,36 @@ class EpisodeTexts:
         def ids(text: str) -> tuple[int, ...]:
             return tuple(tokenizer.encode(text, add_special_tokens=False))
 
-        control = tuple(getattr(tokenizer, "all_special_tokens", ()))
+        control = control_tokens(tokenizer)
+        alone = [ids(token) for token in control]
         return cls(
-            tokenizer, control, ids(INFORMATION_OPEN), ids(INFORMATION_CLOSE), ids(STUB), ids(HINT), ids(NOTICE)
+            tokenizer,
+            control,
+            frozenset(token[0] for token in alone if len(token) == 1),
+            ids(INFORMATION_OPEN),
+            ids(INFORMATION_CLOSE),
+            ids(STUB),
+            ids(HINT),
+            ids(NOTICE),
         )
 
     def observation(self, hits: Sequence[Hit], limit: int) -> tuple[tuple[int, ...], str]:
         """The block's ids, its passages cut at `limit` tokens, and the text of the passages as the policy sees it."""
-        body = self.tokenizer.encode(neutralise(passages(hits), self.control_tokens), add_special_tokens=False)[:limit]
+        text = neutralise(passages(hits), self.control_tokens)
+        # `neutralise` knows what normalisers commonly do. Whatever else a tokenizer does to a text, and where its token
+        # for the unknown is its end of text: a control token is left out.
+        ids = [i for i in self.tokenizer.encode(text, add_special_tokens=False) if i not in self.control_ids]
+        body = ids[:limit]
         return (*self.information_open, *body, *self.information_close), self.tokenizer.decode(body)
+
+
+def control_tokens(tokenizer: Tokenizer) -> tuple[str, ...]:
+    """The strings that a tokenizer reads as structure wherever they stand: its special tokens, and others added to its
+    vocabulary that are written like marks (Qwen's <tool_call>). Added words and runs of blanks are text."""
+    special = getattr(tokenizer, "all_special_tokens", ())
+    added = getattr(tokenizer, "added_tokens_decoder", {}).values()
+    marks = (token.content for token in added if token.special or is_markup(token.content))
+    return tuple(dict.fromkeys((*special, *marks)))
 
 
 def prompt_ids(tokenizer, agent: AgentConfig, question: str) -> tuple[int, ...]:
@@ -126,7 +151,10 @@ def token_span(tokenizer: Tokenizer, ids: Sequence[int], start: int, end: int) -
     if start == end:
         return 0, 0
     counts = range(len(ids) + 1)
-    return bisect_right(counts, start, key=characters) - 1, bisect_left(counts, end, key=characters)
+    last = len(ids)
+    if characters(last - 1) >= end:  # seldom: sampling stops with the token that completes the action
+        last = bisect_left(counts, end, key=characters)
+    return bisect_right(counts, start, hi=last, key=characters) - 1, last
 
 
 async def run_episode(

@@ -5,6 +5,8 @@ names the place and what to do. Commands print it without a traceback and exit w
 `ScoringFailed` are failures of a service: they end an episode as FAILED and are never turned into a result.
 """
 
+from pydantic import ValidationError
+
 
 class InputError(Exception):
     """Bad input. The message is one line: the file, line or key, what is wrong, what to do."""
@@ -16,3 +18,10 @@ class SearchFailed(Exception):
 
 class ScoringFailed(Exception):
     """An oracle gave no score after its retries. Never a zero."""
+
+
+def first_problem(error: ValidationError) -> str:
+    """The first problem of a pydantic error as one line: the field and what is wrong with it."""
+    problem = error.errors(include_url=False)[0]
+    field = ".".join(str(part) for part in problem["loc"])
+    return f"{field}: {problem['msg']}" if field else problem["msg"]

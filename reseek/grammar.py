@@ -7,9 +7,12 @@ in which `parse` finds no tag at all, whatever came in. Knows nothing of tokens,
 
 import re
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
+from itertools import accumulate
 
 
 class Action(Enum):
@@ -42,15 +45,20 @@ TAGS = (*POLICY_TAGS, ENVIRONMENT_TAG, "think", "note")
 STOP = tuple(f"</{tag}>" for tag in POLICY_TAGS)
 
 _ANY_TAG = re.compile(r"</?(?:search|judge|answer|information)>")
-# The same tags as a lenient reader might take them: any case, blanks, attributes.
-_LOOKALIKE = re.compile(rf"<\s*/?\s*(?:{'|'.join(TAGS)})\b[^<>]*>?", re.IGNORECASE)
-# Chat-template control tokens of the common families: <|im_end|>, <s>, </s>, [INST], <<SYS>>, <bos>, <pad> ...
-_CONTROL = re.compile(
-    r"<\s*\|[^<>|]{0,40}\|\s*>|<\s*/?\s*(?:s|bos|eos|pad|unk|mask|start_of_turn|end_of_turn)\s*>"
-    r"|\[\s*/?\s*INST\s*\]|<<\s*/?\s*SYS\s*>>",
-    re.IGNORECASE,
+# What `neutralise` looks for, in folded text (see `_fold`). No pattern can read a stretch of blanks in two ways: for a
+# long one that would take minutes.
+_DANGERS = (
+    # A tag as a lenient reader might take it: blanks (U+2581 is one to some tokenizers), attributes, no end;
+    rf"<[\s/\u2581]*(?:{'|'.join(TAGS)})\b(?:[^<>]*>)?",
+    # control tokens of the common families: <|im_end|>, <s>, </s>, <bos>, <start_of_turn>, [INST], <<SYS>>;
+    r"<\s*\|[^<>|]{0,40}\|\s*>",
+    r"<[\s/]*(?:s|bos|eos|pad|unk|mask|start_of_turn|end_of_turn)\s*>",
+    r"\[[\s/]*inst\s*\]",
+    r"<<[\s/]*sys\s*>>",
+    # the names of bytes, which some tokenizers read as that byte: <0x3C>.
+    r"<0x[0-9a-f]{2}>",
 )
-# Characters of format (Cf) are invisible and can split a tag so that a filter misses it.
+_BRACKETS = frozenset("<>|[]")
 _KEEP_CONTROLS = frozenset("\n\t")
 
 
@@ -102,30 +110,69 @@ def render(action: Action, content: str) -> str:
 def neutralise(text: str, control_tokens: Sequence[str] = ()) -> str:
     """Untrusted text made harmless: no action tag, no tag look-alike, no chat-template control token survives.
 
-    `control_tokens` are the strings of the policy tokenizer's own special tokens. Angle brackets of a tag become round
-    ones, so a reader still sees what stood there. Invisible format characters and control characters are removed
-    first: they could hide a tag from this filter. Idempotent.
+    `control_tokens` are the strings of the policy tokenizer's own control tokens. Angle brackets of a tag become round
+    ones, so a reader still sees what stood there. Characters of format (Cf), controls and private ones are removed:
+    they are invisible and could split a tag. It holds for the text as it stands and for what Unicode normalisation,
+    lower case or stripped accents make of it, as a tokenizer may do before it looks for its tokens. Idempotent.
     """
     text = "".join(
         char for char in text if char in _KEEP_CONTROLS or unicodedata.category(char) not in ("Cf", "Cc", "Cs", "Co")
     )
+    dangers = _dangers(tuple(control_tokens))
     while True:
-        safe = _CONTROL.sub(_defuse, _LOOKALIKE.sub(_defuse, text))
-        for token in control_tokens:
-            if token and token in safe:
-                safe = safe.replace(token, _defused(token))
+        safe = _defuse(text, dangers)
         if safe == text:
             return safe
-        text = safe
+        text = safe  # what was nested may stand whole now
 
 
-def _defuse(match: re.Match[str]) -> str:
-    return _defused(match.group())
+def is_markup(token: str) -> bool:
+    """Whether a token is written like a mark rather than a word: it holds a bracket or a bar, of any width."""
+    return not _BRACKETS.isdisjoint(_folded(token))
 
 
-def _defused(token: str) -> str:
-    """The token's words in round brackets: nothing that any tag or control token is made of."""
-    words = " ".join(re.sub(r"[<>|\[\]/]", " ", token).split())
-    if token in f"({words})":  # a control token that is a plain word: spell it out
-        words = " ".join(token) if len(token) > 1 else ""
-    return f"({words})"
+@lru_cache(maxsize=16)
+def _dangers(control_tokens: tuple[str, ...]) -> re.Pattern[str]:
+    tokens = (re.escape(_folded(token)) for token in control_tokens)
+    return re.compile("|".join((*_DANGERS, *filter(None, tokens))))
+
+
+def _defuse(text: str, dangers: re.Pattern[str]) -> str:
+    """The text with each danger that stands in its folded form replaced, once."""
+    if text.isascii():
+        folded, ends = text.lower(), range(1, len(text) + 1)
+    else:
+        parts = [_fold(char) for char in text]
+        folded, ends = "".join(parts), list(accumulate(map(len, parts)))
+    # Character i of `text` is what stands before position ends[i] of `folded`.
+    safe, done = [], 0
+    for match in dangers.finditer(folded):
+        start = max(done, bisect_right(ends, match.start()))
+        end = bisect_right(ends, match.end() - 1) + 1
+        safe += text[done:start], _defused(text[start:end], dangers)
+        done = end
+    return "".join((*safe, text[done:]))
+
+
+def _defused(danger: str, dangers: re.Pattern[str]) -> str:
+    """Its words in round brackets: nothing that any tag or control token is made of."""
+    words = " ".join("".join(" " if _fold(char) == "/" or is_markup(char) else char for char in danger).split())
+    for harmless in (f"({words})", f"({' '.join(words)})"):  # spelt out: a control token that is a plain word
+        if not dangers.search(_folded(harmless)):
+            return harmless
+    return ""
+
+
+def _folded(text: str) -> str:
+    return "".join(map(_fold, text))
+
+
+@lru_cache(maxsize=4096)
+def _fold(char: str) -> str:
+    """What the most thorough normaliser leaves of a character: compatibility forms and letter case are levelled; marks,
+    controls, unassigned characters and U+FFFD vanish. Folding what a normaliser made of a text gives the same as
+    folding the text: where no danger is in this, none will be in that."""
+    if char in _KEEP_CONTROLS:
+        return char
+    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", char).casefold())
+    return "".join(c for c in plain if unicodedata.category(c)[0] not in "CM" and c != "\ufffd")

@@ -1,7 +1,8 @@
 """Questions: the record and its JSONL form.
 
 One question a line: `id`, `question`, `golden_answers` (at least one, aliases of each other) and, where known,
-`supporting_titles` and `hops`. Knows nothing of prompts, sets' names on a hub, or scoring.
+`supporting_titles` and `hops`. A `context` (drop, strict or keep) overrides `agent.context` for this question alone, so
+that one batch can mix them. Knows nothing of prompts, sets' names on a hub, or scoring.
 """
 
 from collections.abc import Iterator
@@ -9,7 +10,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from reseek.errors import InputError
+from reseek.config import AgentConfig, ContextPolicy
+from reseek.errors import InputError, first_problem
 
 
 class Hop(BaseModel):
@@ -33,6 +35,11 @@ class Question(BaseModel):
     golden_answers: tuple[str, ...] = Field(min_length=1)
     supporting_titles: tuple[str, ...] = ()
     hops: tuple[Hop, ...] = ()
+    context: ContextPolicy | None = None
+
+    def agent(self, configured: AgentConfig) -> AgentConfig:
+        """The configuration under which this question is asked."""
+        return configured if self.context is None else configured.model_copy(update={"context": self.context})
 
     @field_validator("golden_answers")
     @classmethod
@@ -81,10 +88,3 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
             offset += len(raw)
             if line.strip():
                 yield number, line
-
-
-def first_problem(error: ValidationError) -> str:
-    """The first problem of a pydantic error as one line: the field and what is wrong with it."""
-    problem = error.errors(include_url=False)[0]
-    field = ".".join(str(part) for part in problem["loc"])
-    return f"{field}: {problem['msg']}" if field else problem["msg"]

@@ -93,6 +93,7 @@ class SearchSettings(Section):
     """`search`: the retriever."""
 
     name: str = Field("lucene", pattern="^lucene$", description="lucene: BM25 in process")
+    noise: float = Field(0.0, ge=0, le=1, description="share of queries answered with what ranks behind the best k")
 
 
 class WorldSettings(Section):
@@ -121,11 +122,30 @@ class Credit(Enum):
     """The answer's reward reaches all tokens, a verdict's its own tokens only."""
 
 
+class Schedule(Enum):
+    """When sampling and training take turns (reseek/training/trainer.py)."""
+
+    SYNC = "sync"
+    """Sample a whole batch with the newest weights, then train on it."""
+    COLOCATE_ASYNC = "colocate_async"
+    """Sampling runs a batch ahead and goes on across weight updates, on the same GPUs."""
+
+
+class Preflight(Enum):
+    """What happens before step 1 if a policy never takes a legal action."""
+
+    ABORT = "abort"
+    """The run ends with advice."""
+    WARN = "warn"
+    """A line of warning."""
+
+
 class AlgoSettings(Section):
     """`algo`: how the policy is updated. Mapped to verl's keys in conf/train.yaml."""
 
     estimator: EstimatorName = Field(EstimatorName.GRPO, description="grpo, reinforce or ppo")
     credit: Credit = Field(Credit.TRAJECTORY, description="trajectory, or step: what a verdict's reward reaches")
+    schedule: Schedule = Field(Schedule.SYNC, description="sync or colocate_async")
     questions_per_step: int = Field(ge=1, description="questions in one rollout batch")
     sessions_per_question: int = Field(ge=1, description="episodes per question: GRPO's group")
     mini_batch_questions: int = Field(ge=1, description="questions per optimiser step")
@@ -169,6 +189,12 @@ class RunSettings(Section):
     cache: str = Field(description="worlds, indexes and models that are made once")
     seed: int = Field(0, ge=0)
     watchdog_s: float = Field(900, gt=0, description="end the run when nothing has happened for so many seconds")
+    preflight: Preflight = Field(
+        Preflight.ABORT, description="training: no legal action in 16 episodes before step 1: abort or warn"
+    )
+    record_every: int = Field(
+        0, ge=0, description="training: write rollouts/step_<n>.jsonl (training/rollouts.py) every so many steps"
+    )
     check_only: bool = Field(False, description="check configuration and input, make what is missing, start nothing")
     verbose: bool = Field(False, description="print the workers' output instead of writing it to train.log only")
     loggers: list[str] = Field(default_factory=lambda: ["tensorboard"], description="verl's loggers; add wandb")

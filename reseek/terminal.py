@@ -48,3 +48,14 @@ def terminate_raises() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, previous)
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """Let no second SIGTERM or Ctrl-C (`timeout` and process managers send several) break into the cleaning up."""
+    previous = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

@@ -6,12 +6,17 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from reseek.environment import QUIET_THREADS
+
 # A busy machine is no failure: property tests have no deadline per example.
 settings.register_profile("reseek", deadline=None)
 settings.load_profile("reseek")
 
 # verl settles on a platform when it is first imported, whichever test does that.
 os.environ.setdefault("VERL_PLATFORM", "cpu")
+# OpenMP reads them when torch is first imported; the commands that tests start inherit them.
+for _name, _value in QUIET_THREADS.items():
+    os.environ.setdefault(_name, _value)
 
 
 @pytest.fixture(scope="session")

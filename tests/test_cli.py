@@ -8,6 +8,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import ConfigKeyError
 
 from reseek.cli import one_line, run_command
+from reseek.environment import QUIET_THREADS
 from reseek.errors import InputError, SearchFailed
 from reseek.runfolder import open_run, versions, write_text
 
@@ -17,6 +18,8 @@ def environment(monkeypatch):
     """What `run_command` sets is taken back."""
     monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
     monkeypatch.setenv("VERL_PLATFORM", "cpu")
+    for name in QUIET_THREADS:
+        monkeypatch.setenv(name, "")
 
 
 def raising(error: BaseException):

@@ -1,12 +1,19 @@
-"""Each sampled token is trained once, behind the ids that the policy had been given: against a slow replay."""
+"""Each sampled token is trained once, behind the ids that the policy had been given: against a slow replay.
+
+The check of that sentence is applied to `reseek.context` and, to see that it can fail, to copies with a fault in them.
+"""
 
 from dataclasses import dataclass, field
+from types import ModuleType
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
+from hypothesis.errors import NoSuchExample
 
+from reseek import context
 from reseek.context import NOT_TRAINED, Segment, Source, Trajectory, segments
+from tests.support.mutations import Mutation, mutated
 
 P, Y, OBS, H = Source.PROMPT, Source.POLICY, Source.OBSERVATION, Source.HINT
 
@@ -15,6 +22,7 @@ P, Y, OBS, H = Source.PROMPT, Source.POLICY, Source.OBSERVATION, Source.HINT
 class Replay:
     """The slow reference: keeps the context as a list and writes down what stood before each sampled token."""
 
+    policy: object  # the Source of sampled tokens
     context: list[int] = field(default_factory=list)
     sampled: list[tuple[tuple[int, ...], int, float]] = field(default_factory=list)
     blocks: int = 0  # stretches between edits in which something was sampled
@@ -22,7 +30,7 @@ class Replay:
 
     def append(self, source, ids, logprobs):
         for i, token in enumerate(ids):
-            if source is Source.POLICY:
+            if source is self.policy:
                 self.sampled.append((tuple(self.context), token, logprobs[i]))
                 self.blocks += self.fresh
                 self.fresh = False
@@ -36,23 +44,38 @@ class Replay:
 IDS = st.lists(st.integers(0, 4), max_size=5)  # few ids: positions are told apart by the replay, not by luck
 
 
+@dataclass(frozen=True)
+class History:
+    """What happened, as a trajectory and as its slow replay."""
+
+    trajectory: Trajectory
+    replay: Replay
+    edits: int
+    with_logprobs: bool
+    prompt_length: int
+
+
 @st.composite
-def histories(draw):
-    """A trajectory of random appends and legal edits, its replay, and the number of edits."""
-    replay, edits = Replay(), 0
+def histories(draw, module: ModuleType = context):
+    """Random appends and legal edits, told to the `Trajectory` of `module`."""
+    prompt_source, policy = module.Source.PROMPT, module.Source.POLICY
+    replay, edits = Replay(policy), 0
     prompt = draw(IDS)
-    trajectory = Trajectory().append(P, prompt)
-    replay.append(P, prompt, None)
-    with_logprobs = draw(st.booleans())
+    trajectory = module.Trajectory().append(prompt_source, prompt)
+    replay.append(prompt_source, prompt, None)
+    backend_gives = draw(st.sampled_from([st.just(True), st.just(False), st.booleans()]))
+    with_logprobs = True
     for _ in range(draw(st.integers(0, 10))):
         if draw(st.integers(0, 2)):
-            source, ids = draw(st.sampled_from([*Source, Y, Y, Y])), draw(IDS)
-            if source is P and all(event.source is P for event in trajectory.events):
+            source, ids = draw(st.sampled_from([*module.Source, policy, policy, policy])), draw(IDS)
+            if source is prompt_source and all(event.source is prompt_source for event in trajectory.events):
                 prompt = prompt + ids
-            logprobs = [draw(st.integers(1, 99)) / -8 for _ in ids] if source is Y else None
-            trajectory = trajectory.append(source, ids, logprobs if with_logprobs else None)
+            logprobs = [draw(st.integers(1, 99)) / -8 for _ in ids] if source is policy else None
+            given_logprobs = source is policy and draw(backend_gives)
+            with_logprobs = with_logprobs and (given_logprobs or source is not policy)
+            trajectory = trajectory.append(source, ids, logprobs if given_logprobs else None)
             replay.append(source, ids, logprobs)
-        elif all(getattr(event, "source", None) is P for event in trajectory.events):
+        elif all(getattr(event, "source", None) is prompt_source for event in trajectory.events):
             continue  # nothing but prompt: an edit would make later prompt tokens editable
         else:
             start = draw(st.integers(len(prompt), len(replay.context)))
@@ -61,16 +84,15 @@ def histories(draw):
             trajectory = trajectory.edit(start, end, ids)
             replay.edit(start, end, ids)
             edits += 1
-    return trajectory, replay, edits, with_logprobs, len(prompt)
+    return History(trajectory, replay, edits, with_logprobs, len(prompt))
 
 
-@settings(deadline=None)
-@given(histories())
-def test_every_sampled_token_is_trained_once_in_the_context_in_which_it_was_sampled(history):
-    trajectory, replay, edits, with_logprobs, prompt_length = history
-    rows = segments(trajectory)
+def check(history: History, module: ModuleType = context) -> None:
+    """The invariant of `reseek.context`, asserted of the `segments` of `module`."""
+    trajectory, replay = history.trajectory, history.replay
+    rows = module.segments(trajectory)
     assert trajectory.context == tuple(replay.context)
-    assert trajectory.prompt_length == prompt_length
+    assert trajectory.prompt_length == history.prompt_length
     assert trajectory.sampled_count == len(replay.sampled)
 
     order = [number for row in rows for number in row.sampled if number != NOT_TRAINED]
@@ -83,18 +105,122 @@ def test_every_sampled_token_is_trained_once_in_the_context_in_which_it_was_samp
                 before, token, logprob = replay.sampled[number]
                 assert row.ids[:position] == before
                 assert row.ids[position] == token
-                if with_logprobs:
+                if history.with_logprobs:
                     assert row.logprobs[position] == logprob
             elif row.logprobs is not None:
                 assert row.logprobs[position] == 0.0
         assert row.sampled[-1] != NOT_TRAINED  # neither empty nor longer than what was seen
-        if with_logprobs:
+        if history.with_logprobs:
             assert len(row.logprobs) == len(row.ids)
         elif replay.sampled:
             assert row.logprobs is None
     assert len(rows) == replay.blocks
-    if not edits:
+    if not history.edits:
         assert len(rows) == bool(replay.sampled)
+
+
+@given(histories())
+def test_every_sampled_token_is_trained_once_in_the_context_in_which_it_was_sampled(history):
+    check(history)
+
+
+FAULTS = [
+    Mutation(
+        "no fork: an edit does not close the row",
+        "close()\n            ids[event.start : event.end] = event.ids",
+        "ids[event.start : event.end] = event.ids",
+    ),
+    Mutation(
+        "no fork: what was sampled stays in the same row",
+        "            close()\n            ids[event.start : event.end] = event.ids\n"
+        "            # After an edit everything in the context is history: trained above or never.\n"
+        "            sampled = [NOT_TRAINED] * len(ids)\n            logprobs = [0.0] * len(ids)\n",
+        "            ids[event.start : event.end] = event.ids\n"
+        "            sampled[event.start : event.end] = [NOT_TRAINED] * length\n"
+        "            logprobs[event.start : event.end] = [0.0] * length\n",
+    ),
+    Mutation(
+        "history stays trained after an edit",
+        "            sampled = [NOT_TRAINED] * len(ids)\n",
+        "            sampled[event.start : event.end] = [NOT_TRAINED] * length\n",
+    ),
+    Mutation(
+        "log-probabilities stay after an edit",
+        "            logprobs = [0.0] * len(ids)\n",
+        "            logprobs[event.start : event.end] = [0.0] * length\n",
+    ),
+    Mutation(
+        "the edit is left out of the row",
+        "            ids[event.start : event.end] = event.ids\n            # After",
+        "            # After",
+    ),
+    Mutation(
+        "the edit takes one token too many",
+        "            ids[event.start : event.end] = event.ids\n            # After",
+        "            ids[event.start : event.end + 1] = event.ids\n            # After",
+    ),
+    Mutation("the cut comes one token early", "number != NOT_TRAINED) + 1", "number != NOT_TRAINED)"),
+    Mutation("the cut comes one token late", "number != NOT_TRAINED) + 1", "number != NOT_TRAINED) + 2"),
+    Mutation("the cut is behind the first sampled token", "end = max(i for i", "end = min(i for i"),
+    Mutation(
+        "rows without a sampled token are emitted",
+        "            end = max(i for i, number in enumerate(sampled) if number != NOT_TRAINED) + 1\n            rows",
+        "            end = max(i for i, number in enumerate(sampled) if number != NOT_TRAINED) + 1\n"
+        "        else:\n            end = len(ids)\n        if end:\n            rows",
+    ),
+    Mutation("the last row is forgotten", "    close()\n    return tuple(rows)", "    return tuple(rows)"),
+    Mutation(
+        "observations are trained",
+        "trained = event.source is Source.POLICY",
+        "trained = event.source in (Source.POLICY, Source.OBSERVATION)",
+    ),
+    Mutation(
+        "stubs are trained",
+        "trained = event.source is Source.POLICY",
+        "trained = event.source in (Source.POLICY, Source.STUB)",
+    ),
+    Mutation("sampled tokens have one number each call", "count += length if trained else 0", "count += trained"),
+    Mutation("environment tokens are counted", "count += length if trained else 0", "count += length"),
+    Mutation(
+        "log-probabilities of one call are enough",
+        "with_logprobs = all(",
+        "with_logprobs = any(",
+    ),
+    Mutation(
+        "log-probabilities are lost",
+        "logprobs.extend(event.logprobs if trained and event.logprobs is not None else [0.0] * length)",
+        "logprobs.extend([0.0] * length)",
+    ),
+    Mutation(
+        "the context forgets an edit",
+        "                context[event.start : event.end] = event.ids\n",
+        "                context.extend(event.ids)\n",
+    ),
+]
+
+
+def noticed(faulty: ModuleType) -> History:
+    """The first history found for which the check fails; raises NoSuchExample where there is none."""
+
+    def fails(history: History) -> bool:
+        try:
+            check(history, faulty)
+        except (AssertionError, IndexError, ValueError):
+            return True
+        return False
+
+    search = settings(max_examples=300, database=None, derandomize=True, phases=[Phase.generate])
+    return find(histories(faulty), fails, settings=search)
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_the_check_notices(fault):
+    noticed(mutated(context, fault))
+
+
+def test_the_check_has_nothing_against_a_faultless_copy():
+    with pytest.raises(NoSuchExample):
+        noticed(mutated(context, Mutation("another comment", "# After an edit", "# Behind an edit")))
 
 
 def test_a_no_forks():

@@ -6,11 +6,13 @@ from dataclasses import replace
 import pytest
 
 from reseek.config import AgentConfig, OracleConfig, RewardConfig
+from reseek.episode import prompt_ids
 from reseek.oracle.literal import LiteralOracle
 from reseek.questions import Question
 from reseek.scoring import score_episode
+from reseek.search import Hit
 from reseek.stats import STATS_KEYS, EpisodeStats, summarise
-from tests.support.episodes import Memory, Script, play
+from tests.support.episodes import TEXTS, TOKENIZER, Memory, Script, play
 
 WORLD = {"good": ["It is Mira."], "bad": ["It is not."]}
 GOOD, BAD = "<search>good</search>", "<search>bad</search>"
@@ -27,21 +29,36 @@ def stats(*said: str, golds: tuple[str, ...] = ("Mira",), **config) -> EpisodeSt
 
 def test_an_episode_is_counted():
     said = (BAD, NO, "hm", GOOD, BAD, YES, RIGHT)  # a right No, an invalid text, a missing verdict, a wrong Yes
+    context = play(Script(*said), Memory(WORLD), AgentConfig(prompt="bare")).trajectory.context
+    prompt = len(prompt_ids(TOKENIZER, AgentConfig(prompt="bare"), "who?"))
+    observation = len(TEXTS.observation([Hit("bad-1", "T1", "It is not.", 1.0)], 500)[0])
     assert stats(*said).as_dict() == {
         "em": 1.0,
         "reward": pytest.approx(1.0 + 0.3 - 0.3 - 0.3),
+        "answer_reward": 1.0,
         "judge_reward": pytest.approx(-0.3),
         "searches": 3,
         "judged": 3,
         "labelled": 3,
         "judge_right": 1,
+        "good": 1,
+        "said_yes": 1,
+        "yes_right": 0,
         "drops": 1,
         "missing_verdicts": 1,
         "calls": 7,
         "legal_calls": 6,
         "segments": 2,
         "sampled_tokens": sum(map(len, said)),
+        "trained_tokens": sum(map(len, said)),
+        "fed_tokens": (prompt + len(BAD) + observation + len(NO)) + len(context),
         "answered": 1,
+        "stop_answered": 1,
+        "stop_no_answer": 0,
+        "stop_invalid": 0,
+        "stop_repeated": 0,
+        "stop_token_budget": 0,
+        "stop_deadline": 0,
         "seconds": 2.0,
     }
     assert tuple(stats(*said).as_dict()) == STATS_KEYS
@@ -51,6 +68,18 @@ def test_an_unjudged_observation_and_no_answer():
     one = stats(BAD, NO, GOOD, "hm", "hm")
     assert (one.searches, one.judged, one.labelled, one.judge_right) == (2, 1, 1, 1)
     assert (one.calls, one.legal_calls, one.answered, one.em) == (5, 3, 0, 0.0)
+    assert (one.stop_invalid, one.stop_answered, one.answer_reward) == (1, 0, 0.0)
+
+
+def test_precision_and_recall_are_of_the_yes():
+    # of the good ones one Yes, one No, one without a verdict; of the bad ones one Yes, one No
+    mixed = summarise([stats(GOOD, YES, GOOD, NO, GOOD, RIGHT), stats(BAD, YES, BAD, NO, RIGHT)])
+    assert mixed["judge_precision"] == 1 / 2
+    assert mixed["judge_recall"] == 1 / 3
+    assert mixed["judge_accuracy"] == 2 / 5
+    assert mixed["missing_verdicts"] == 1 / 2
+    assert summarise([stats(BAD, NO, RIGHT)])["judge_precision"] is None
+    assert summarise([stats(BAD, NO, RIGHT)])["judge_recall"] is None
 
 
 def test_a_verdict_about_nothing_is_no_legal_call():
@@ -73,20 +102,35 @@ def test_ratios_are_over_sums_not_means_of_ratios():
     one = stats(GOOD, YES, WRONG)  # 1 of 1 right
     none = stats("hm", "hm")
     unlabelled = stats(GOOD, NO, "<answer>yes</answer>", golds=("yes",))
-    assert summarise([many, one, none, unlabelled]) == {
+    several = (many, one, none, unlabelled)
+    assert summarise(several) == {
         "episodes": 4.0,
         "em": 2 / 4,
         "reward": pytest.approx((1.3 + 0.3 + 0.0 + 1.0) / 4),
+        "answer_reward": 2 / 4,
         "judge_reward": pytest.approx((0.3 + 0.3) / 4),
         "judge_accuracy": 3 / 4,
+        "judge_precision": 1 / 2,
+        "judge_recall": 1.0,
         "labelled_share": 4 / 5,
         "searches": 5 / 4,
         "drop_rate": 3 / 5,
+        "missing_verdicts": 0.0,
+        "calls": 15 / 4,
         "legal_rate": 13 / 15,
+        "invalid_actions": 2 / 4,
         "answered_rate": 3 / 4,
         "segments": (3 + 1 + 1 + 2) / 4,
-        "sampled_tokens": sum(stats.sampled_tokens for stats in (many, one, none, unlabelled)) / 4,
+        "sampled_tokens": sum(stats.sampled_tokens for stats in several) / 4,
+        "trained_tokens": sum(stats.sampled_tokens for stats in several) / 4,
+        "fed_tokens": sum(stats.fed_tokens for stats in several) / 4,
         "seconds": 2.0,
+        "stop_answered": 3 / 4,
+        "stop_no_answer": 0.0,
+        "stop_invalid": 1 / 4,
+        "stop_repeated": 0.0,
+        "stop_token_budget": 0.0,
+        "stop_deadline": 0.0,
     }
 
 

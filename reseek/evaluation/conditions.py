@@ -34,6 +34,7 @@ class Conditions(BaseModel):
     temperature: float
     seed: int
     retriever: str
+    noise: float
     k1: float
     b: float
     corpus: str
@@ -60,6 +61,7 @@ def conditions_of(settings: Settings, model: str, manifest: Manifest) -> Conditi
         temperature=evaluation.temperature,
         seed=settings.run.seed,
         retriever=settings.search.name,
+        noise=settings.search.noise,
         k1=manifest.k1,
         b=manifest.b,
         corpus=manifest.source.fingerprint,

@@ -34,7 +34,7 @@ from reseek.preflight import check_budgets, check_model, check_prompts
 from reseek.prepare import Prepared, prepare
 from reseek.questions import Question, read_questions
 from reseek.runfolder import open_run, versions
-from reseek.search.lucene import LuceneSearch
+from reseek.search import Search, make_search
 from reseek.settings import PolicySettings, Settings, load_settings
 from reseek.terminal import output_to, terminate_raises
 
@@ -127,7 +127,7 @@ def _ask(
     with Display(console, {name: len(questions) for name, questions in sets.items()}) as display:
         display.say(f"starting {evaluation.engine}")
         started = monotonic()
-        with _policy(settings, prepared.model, tokenizer) as policy, _search(prepared.index) as search:
+        with _policy(settings, prepared.model, tokenizer) as policy, _search(settings, prepared.index) as search:
             display.say(f"{evaluation.engine} (ready after {monotonic() - started:.0f} s)")
             room = Room(
                 policy,
@@ -166,8 +166,8 @@ def _report(
 
 
 @contextlib.contextmanager
-def _search(index: Path) -> Iterator[LuceneSearch]:
-    search = LuceneSearch(index)
+def _search(settings: Settings, index: Path) -> Iterator[Search]:
+    search = make_search(index, noise=settings.search.noise, seed=settings.run.seed)
     try:
         yield search
     finally:

@@ -13,11 +13,12 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from reseek.config import ContextPolicy
 from reseek.context import Append, Edit, Source, Trajectory
 from reseek.episode import Episode, StopReason
-from reseek.errors import InputError
+from reseek.errors import InputError, first_problem
 from reseek.grammar import Action, Verdict
-from reseek.questions import Question, first_problem
+from reseek.questions import Question
 from reseek.reward import Judged, Reward, cover_match, f1
 from reseek.stats import EpisodeStats
 
@@ -83,7 +84,7 @@ class EpisodeRecord(_Record):
 
     `answer_rank`: the rank (1 is best) of the first passage that holds a gold answer when the question itself is the
     query, among the first `answer_depth`; None where none does. `answerable`: whether such a passage can say anything
-    (not for yes / no and named choices).
+    (not for yes / no and named choices). `context`: the question's own context policy, where it has one.
     """
 
     set: str
@@ -91,6 +92,7 @@ class EpisodeRecord(_Record):
     conditions: str
     question: str
     golden_answers: tuple[str, ...]
+    context: ContextPolicy | None = None
     stop: StopReason
     error: str | None
     answer: str | None
@@ -145,6 +147,7 @@ def record_of(
         conditions=conditions,
         question=question.question,
         golden_answers=question.golden_answers,
+        context=question.context,
         stop=StopReason.FAILED if reward is None else episode.stop,
         error=episode.error if error is None else error,
         answer=episode.answer,

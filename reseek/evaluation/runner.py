@@ -67,7 +67,8 @@ def done_records(path: Path, questions: Sequence[Question], conditions: str) -> 
         question = wanted.get(record.id)
         if question is None:  # asked under a larger limit
             continue
-        if (record.question, record.golden_answers) != (question.question, question.golden_answers):
+        asked = (record.question, record.golden_answers, record.context)
+        if asked != (question.question, question.golden_answers, question.context):
             raise InputError(f"{path}: question {record.id!r} has changed since it was asked; name another run.dir")
         if not record.failed:
             done[record.id] = record
@@ -112,12 +113,13 @@ async def run_sets(
 async def run_question(set_name: str, question: Question, room: Room) -> EpisodeRecord:
     """One question: its episode, its reward, and how well the corpus answers the bare question."""
     depth = max(room.agent.top_k, RECALL_DEPTH)
+    agent = question.agent(room.agent)
     episode = await run_episode(
-        prompt_ids(room.texts.tokenizer, room.agent, question.question),
+        prompt_ids(room.texts.tokenizer, agent, question.question),
         policy=room.policy,
         search=room.search,
         texts=room.texts,
-        agent=room.agent,
+        agent=agent,
     )
     reward, rank, error = None, None, None
     try:

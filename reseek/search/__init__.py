@@ -6,6 +6,7 @@ nothing of episodes, tags or budgets.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 
@@ -26,3 +27,16 @@ class Search(Protocol):
         Raises SearchFailed when the back end gave no answer.
         """
         ...
+
+    def close(self) -> None:
+        """Give back what the search holds. A later search may open it again."""
+        ...
+
+
+def make_search(index: str | Path, *, noise: float = 0.0, seed: int = 0) -> Search:
+    """BM25 over this index; with `noise`, made worse on purpose. Raises InputError for an index that is none."""
+    from reseek.search.lucene import LuceneSearch
+    from reseek.search.noisy import NoisySearch
+
+    search = LuceneSearch(index)
+    return NoisySearch(search, noise, seed) if noise else search

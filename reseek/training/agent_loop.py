@@ -1,10 +1,11 @@
 """The agent loop that verl runs: one episode per session, one output per segment.
 
 Invariant: what verl trains is exactly `segments(trajectory)`: prompt ids, response ids, mask and rollout
-log-probabilities are taken from there unchanged. A FAILED episode gives no output: the session does not exist for
-training. Knows nothing of advantages or of how verl batches.
+log-probabilities are taken from there unchanged. An episode whose search or scoring failed gives no output: the
+session does not exist for training. Knows nothing of advantages or of how verl batches.
 """
 
+import logging
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -16,15 +17,18 @@ from verl.experimental.agent_loop.agent_loop import AgentLoopBase, AgentLoopOutp
 from reseek.config import AgentConfig, OracleConfig, RewardConfig
 from reseek.context import segments
 from reseek.episode import Episode, EpisodeTexts, StopReason, prompt_ids, run_episode
+from reseek.errors import ScoringFailed
 from reseek.oracle import Oracle, make_oracle
 from reseek.policy import Sample
 from reseek.questions import Question
 from reseek.reward import Reward
 from reseek.scoring import score_episode
-from reseek.search import Search
-from reseek.search.lucene import LuceneSearch
+from reseek.search import Search, make_search
 from reseek.stats import EpisodeStats
 from reseek.training.positions import verdict_credits
+from reseek.training.seeds import Stream
+
+_log = logging.getLogger(__name__)
 
 STATS_PREFIX = "episode/"
 """Before the names of our counts in `reward_extra_info`, where verl keeps names of its own (`reward`)."""
@@ -34,26 +38,52 @@ CREDIT_FIELD = "reseek_credit"
 
 @dataclass(frozen=True)
 class Room:
-    """What all episodes of one worker process share: the retriever (one JVM), the oracle, the typed configuration."""
+    """What all episodes of one worker process share: the retriever (one JVM), the oracle, the typed configuration,
+    the run's seed."""
 
     agent: AgentConfig
     rewards: RewardConfig
     oracle_config: OracleConfig
     search: Search
     oracle: Oracle
+    seed: int
 
 
-@lru_cache(maxsize=1)
-def _room(sections: str) -> Room:
-    values = OmegaConf.create(sections)
-    plain = OmegaConf.to_container(values, resolve=True)
+class _Rooms:
+    """The process's room: made once. Resolving the configuration takes some 10 ms, an episode should not pay that."""
+
+    config: Any = None
+    room: Room | None = None
+
+    @classmethod
+    def of(cls, config) -> Room:
+        if cls.room is None or cls.config is not config:
+            cls.config, cls.room = config, _furnished(OmegaConf.to_container(_sections(config), resolve=True))
+        return cls.room
+
+
+def _sections(config) -> Any:
+    return OmegaConf.create(
+        {
+            "agent": config.agent,
+            "rewards": config.rewards,
+            "oracle": config.oracle,
+            "index": config.corpus.index,
+            "noise": config.search.noise,
+            "seed": config.run.seed,
+        }
+    )
+
+
+def _furnished(plain: dict[str, Any]) -> Room:
     oracle_config = OracleConfig.model_validate(plain["oracle"])
     return Room(
         AgentConfig.model_validate(plain["agent"]),
         RewardConfig.model_validate(plain["rewards"]),
         oracle_config,
-        LuceneSearch(plain["index"]),
+        make_search(plain["index"], noise=plain["noise"], seed=plain["seed"]),
         make_oracle(oracle_config),
+        plain["seed"],
     )
 
 
@@ -64,11 +94,13 @@ def _texts(tokenizer) -> EpisodeTexts:
 
 class VerlPolicy:
     """verl's rollout server as a policy. All calls of an episode carry one request id, so that they reach the replica
-    that holds the episode's prefix."""
+    that holds the episode's prefix; each is sampled with its own seed of the episode's `stream`."""
 
-    def __init__(self, server, sampling: dict[str, Any]) -> None:
+    def __init__(self, server, sampling: dict[str, Any], stream: Stream) -> None:
         self.server = server
         self.sampling = sampling
+        self.stream = stream
+        self.calls = 0
         self.request_id = uuid4().hex
         self.weight_versions: list[int] = []
 
@@ -82,8 +114,10 @@ class VerlPolicy:
                 "include_stop_str_in_output": True,
                 "skip_special_tokens": False,
                 "max_tokens": max_tokens,
+                "seed": self.stream.seed(self.calls),
             },
         )
+        self.calls += 1
         version = output.extra_fields.get("max_global_steps", output.extra_fields.get("global_steps"))
         if version is not None:
             self.weight_versions.append(version)
@@ -102,32 +136,26 @@ class ReSeekAgentLoop(AgentLoopBase):
         self.tokenizer = tokenizer
 
     async def run(self, sampling_params: dict[str, Any], **kwargs) -> list[AgentLoopOutput]:
-        config = self.config
-        room = _room(
-            OmegaConf.to_yaml(
-                OmegaConf.create(
-                    {
-                        "agent": config.agent,
-                        "rewards": config.rewards,
-                        "oracle": config.oracle,
-                        "index": config.corpus.index,
-                    }
-                ),
-                resolve=True,
-            )
-        )
+        room = _Rooms.of(self.config)
         question = Question.model_validate_json(kwargs["question"])
-        policy = VerlPolicy(self.server_manager, sampling_params)
+        agent = question.agent(room.agent)
+        stream = Stream(room.seed, int(kwargs["global_steps"]), int(kwargs["index"]), int(kwargs["session_id"]))
+        policy = VerlPolicy(self.server_manager, sampling_params, stream)
         episode = await run_episode(
-            prompt_ids(self.tokenizer, room.agent, question.question),
+            prompt_ids(self.tokenizer, agent, question.question),
             policy=policy,
             search=room.search,
             texts=_texts(self.tokenizer),
-            agent=room.agent,
+            agent=agent,
         )
         if episode.stop is StopReason.FAILED:
+            _log.error("question %s: the search failed: %s", question.id, episode.error)
             return []
-        reward = await score_episode(episode, question, room.oracle, room.oracle_config, room.rewards)
+        try:
+            reward = await score_episode(episode, question, room.oracle, room.oracle_config, room.rewards)
+        except ScoringFailed as failure:
+            _log.error("question %s: the scoring failed: %s", question.id, failure)
+            return []
         assert reward is not None
         return outputs_of(episode, reward, policy.weight_versions)
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 import ray
 
 NAME = "reseek-board"
+WARNING = "warning: "
+"""Begins a phase that is no phase but a line for the user."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 Invariant: a session is one member of its group however many segments it has; cutting an unedited trajectory into more
 segments changes no token's advantage. Tensors are per segment, over the segment's response positions (axis T); what is
-not trained gets 0. Each estimator is one small class with one hook. Formulas: DESIGN 3.8.
+not trained gets 0. All results are float64, whatever came in. Each estimator is one small class with one hook.
+Formulas: DESIGN 3.8.
 
 Knows nothing of verl's batches, of text, or of how rewards came about.
 """
@@ -65,6 +66,10 @@ class Estimator(Protocol):
         ...
 
 
+def _float64(numbers: Sequence[float]) -> torch.Tensor:
+    return torch.tensor(numbers, dtype=torch.float64)
+
+
 def _normalised_G(rewards_G: torch.Tensor) -> torch.Tensor:
     """(r - mean) / (std + eps); 0 for a group of one, which has nothing to be compared with."""
     if len(rewards_G) < 2:
@@ -83,7 +88,7 @@ def _left_out_G(rewards_G: torch.Tensor) -> torch.Tensor:
 def _spread(group: Sequence[Session], advantages_G: torch.Tensor) -> Credited:
     """One advantage per session on all of its trained tokens."""
     rows = tuple(
-        tuple(advantage * segment.mask_T.float() for segment in session.segments)
+        tuple(advantage * segment.mask_T.double() for segment in session.segments)
         for session, advantage in zip(group, advantages_G, strict=True)
     )
     return Credited(rows, rows)
@@ -94,7 +99,7 @@ class Grpo:
     """Group-normalised total reward, one advantage for all tokens of a session (credit `trajectory`)."""
 
     def credit(self, group: Sequence[Session]) -> Credited:
-        return _spread(group, _normalised_G(torch.tensor([session.total for session in group])))
+        return _spread(group, _normalised_G(_float64([session.total for session in group])))
 
 
 @dataclass(frozen=True)
@@ -102,7 +107,7 @@ class LeaveOneOut:
     """REINFORCE with the mean total reward of the other sessions as baseline (credit `trajectory`)."""
 
     def credit(self, group: Sequence[Session]) -> Credited:
-        return _spread(group, _left_out_G(torch.tensor([session.total for session in group])))
+        return _spread(group, _left_out_G(_float64([session.total for session in group])))
 
 
 @dataclass(frozen=True)
@@ -113,7 +118,7 @@ class StepCredit:
     leave_one_out: bool = False
 
     def credit(self, group: Sequence[Session]) -> Credited:
-        answers_G = torch.tensor([session.answer for session in group])
+        answers_G = _float64([session.answer for session in group])
         base = _spread(group, _left_out_G(answers_G) if self.leave_one_out else _normalised_G(answers_G))
         if len(group) < 2:
             return base
@@ -126,7 +131,7 @@ class StepCredit:
                 credited_T = advantage_T.clone()
                 for verdict in segment.verdicts:
                     span = slice(verdict.start, verdict.end)
-                    credited_T[span] += (verdict.reward - baseline) * segment.mask_T[span].float()
+                    credited_T[span] += (verdict.reward - baseline) * segment.mask_T[span].double()
                 of_session.append(credited_T)
             rows.append(tuple(of_session))
         return Credited(tuple(rows), tuple(rows))
@@ -153,21 +158,21 @@ class ChainedGae:
         rewards, values, places = [], [], []
         for number, segment in enumerate(session.segments):
             assert segment.values_T is not None, "generalised advantage estimation needs a critic's values"
-            rewards_T = torch.zeros_like(segment.values_T)
+            rewards_T = torch.zeros(len(segment.mask_T), dtype=torch.float64)
             if self.per_step:
                 for verdict in segment.verdicts:
                     rewards_T[verdict.end - 1] += verdict.reward
             positions = segment.mask_T.nonzero().flatten()
             rewards.append(rewards_T[positions])
-            values.append(segment.values_T[positions])
+            values.append(segment.values_T[positions].double())
             places.extend((number, int(position)) for position in positions)
         rewards_N, values_N = torch.cat(rewards), torch.cat(values)
         rewards_N[-1] += session.answer if self.per_step else session.total
-        advantages = [torch.zeros_like(segment.values_T) for segment in session.segments]
-        returns = [torch.zeros_like(segment.values_T) for segment in session.segments]
-        carried = torch.zeros(())
+        advantages = [torch.zeros(len(segment.mask_T), dtype=torch.float64) for segment in session.segments]
+        returns = [torch.zeros_like(advantages_T) for advantages_T in advantages]
+        carried = torch.zeros((), dtype=torch.float64)
         for n in range(len(places) - 1, -1, -1):
-            next_value = values_N[n + 1] if n + 1 < len(places) else torch.zeros(())
+            next_value = values_N[n + 1] if n + 1 < len(places) else 0.0
             carried = rewards_N[n] + self.gamma * next_value - values_N[n] + self.gamma * self.lam * carried
             segment, position = places[n]
             advantages[segment][position] = carried

@@ -81,7 +81,7 @@ def _session(
         credit = credits[row]
         assert credit is not None, "a row that no agent loop of ours wrote"
         verdicts = tuple(VerdictCredit(*verdict) for verdict in credit["verdicts"])
-        segments.append(SegmentRow(masks[row], verdicts, None if values is None else values[row].float()))
+        segments.append(SegmentRow(masks[row], verdicts, None if values is None else values[row]))
     first = credits[rows[0]]
     assert first is not None
     return Session(first["answer"], first["judge"], tuple(segments))

@@ -14,7 +14,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from reseek.training.board import Report
+from reseek.training.board import WARNING, Report
 
 # Header, metric, format: the same metric names that the loggers get.
 _COLUMNS = (
@@ -68,6 +68,8 @@ class Display:
                 count = report.metrics.get("validation/episodes", 0)
                 if em is not None:
                     self._line(f"validation after step {report.step}: EM {em:.3f} on {count:.0f} questions, greedy")
+            elif report.phase.startswith(WARNING):
+                self._line(report.phase)
             else:
                 self.progress.update(self.task, description=report.phase, total=total)
 

@@ -28,7 +28,8 @@ from reseek.preflight import check_budgets, check_training
 from reseek.prepare import Prepared, prepare
 from reseek.runfolder import open_run, write_json
 from reseek.settings import Settings, load_settings
-from reseek.terminal import output_to, terminate_raises
+from reseek.terminal import output_to, terminate_raises, undisturbed
+from reseek.training.claim import check_free, claimed
 
 _OBJECT_STORE_BYTES = 1_000_000_000
 
@@ -57,10 +58,13 @@ def train(config: DictConfig) -> Path:
     check_training(settings, config, prepared)
     check_verl(config)
     folder = Path(settings.run.dir).resolve()
+    check_free(folder)
     if settings.run.check_only:
         return folder
     open_run(folder, config, settings.run.seed)
-    _run(config, settings, folder, run_id)
+    ray_folder = Path(tempfile.mkdtemp(prefix="reseek-ray-"))
+    with claimed(folder, run_id, ray_folder) as step:
+        _run(config, settings, folder, run_id, ray_folder, step)
     write_json(folder / "result.json", result_card(folder, settings))
     return folder
 
@@ -95,13 +99,16 @@ def check_verl(config: DictConfig) -> None:
         raise InputError(f"verl refuses the configuration: {error}") from None
 
 
-def _run(config: DictConfig, settings: Settings, folder: Path, run_id: str) -> None:
+def _run(
+    config: DictConfig, settings: Settings, folder: Path, run_id: str, ray_folder: Path, step: int
+) -> None:
     before = cleanup.shared_memory()
-    ray_folder = Path(tempfile.mkdtemp(prefix="reseek-ray-"))
     log = folder / "train.log"
     with output_to(log, settings.run.verbose) as terminal:
         console = Console(file=terminal)
         console.print(f"run folder {folder}\nworkers' output {log}", highlight=False, soft_wrap=True)
+        if step:
+            console.print(f"going on after step {step}, from its checkpoint", highlight=False)
         with terminate_raises():
             try:
                 _start_ray(settings, ray_folder, run_id)
@@ -112,10 +119,11 @@ def _run(config: DictConfig, settings: Settings, folder: Path, run_id: str) -> N
             finally:
                 import ray
 
-                ray.shutdown()
-                cleanup.end_processes(run_id)
-                cleanup.free_shared_memory(before)
-                shutil.rmtree(ray_folder, ignore_errors=True)
+                with undisturbed():
+                    ray.shutdown()
+                    cleanup.end_processes(run_id)
+                    cleanup.free_shared_memory(before)
+                    shutil.rmtree(ray_folder, ignore_errors=True)
 
 
 def _start_ray(settings: Settings, ray_folder: Path, run_id: str) -> None:

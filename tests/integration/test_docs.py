@@ -16,12 +16,12 @@ from hydra import compose, initialize_config_dir
 
 from reseek.policy.micro import make_model, make_tokenizer
 from reseek.resolvers import CONF, register_resolvers
+from tests.support.runs import WARMUP
 
 pytestmark = pytest.mark.integration
 
 ROOT = CONF.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-WARMUP = "policy.warmup_steps=300"  # as test_training: one warm-up for the session
 
 
 def commands() -> list[str]:
@@ -118,5 +118,12 @@ def test_train_and_eval_commands_pass_their_checks(command, inputs, tmp_path, sh
 @pytest.mark.parametrize("command", of_kind("python -m corpora") + of_kind("python -m fictionalhot"))
 def test_other_commands_run(command, inputs, tmp_path):
     words = filled(command, {**inputs, "wiki18-index": str(tmp_path / "index")})  # a train command has made the other
+    run = subprocess.run([sys.executable, *words[1:]], capture_output=True, text=True, timeout=300, cwd=tmp_path)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+@pytest.mark.parametrize("command", of_kind("python -m reseek"))
+def test_commands_on_a_run_work(command, grpo, tmp_path):
+    words = filled(command, {"RUN": str(grpo.folder), "MODEL": str(tmp_path / "model")})
     run = subprocess.run([sys.executable, *words[1:]], capture_output=True, text=True, timeout=300, cwd=tmp_path)
     assert run.returncode == 0, run.stdout + run.stderr

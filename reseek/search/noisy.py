@@ -1,0 +1,34 @@
+"""A retriever made worse on purpose: a share of the queries is answered with the passages behind the best ones.
+
+For the study of self-correction: the passages are real, plausible and mostly useless. Invariant: whether a query is
+answered badly depends on the seed and the query's words only, so that asking the same thing again brings the same, and
+asking otherwise may help. Knows nothing of who is asked.
+"""
+
+import hashlib
+from collections.abc import Sequence
+
+from reseek.search import Hit, Search
+
+
+class NoisySearch:
+    """A `Search` over another. With probability `noise` (in [0, 1]) a query gets the hits of rank k+1 to 2k instead of
+    1 to k; where there are none behind the best, the best."""
+
+    def __init__(self, search: Search, noise: float, seed: int) -> None:
+        self.inner, self.noise, self.seed = search, noise, seed
+
+    async def search(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
+        found = await self.inner.search(queries, 2 * k)
+        return [
+            (hits[k:] if self.answers_badly(query) else hits[:k]) or hits[:k]
+            for query, hits in zip(queries, found, strict=True)
+        ]
+
+    def answers_badly(self, query: str) -> bool:
+        words = " ".join(query.lower().split())
+        digest = hashlib.sha256(f"{self.seed}|{words}".encode()).digest()
+        return int.from_bytes(digest[:8], "big") < self.noise * 2**64
+
+    def close(self) -> None:
+        self.inner.close()
