@@ -60,6 +60,8 @@ _DANGERS = (
 )
 _BRACKETS = frozenset("<>|[]")
 _KEEP_CONTROLS = frozenset("\n\t")
+# Removed by normalisers though their category is another: U+FFFD, and two that were marks in older tables.
+_VANISHING = frozenset("\ufffd\u1cf2\u1cf3")
 
 
 @dataclass(frozen=True)
@@ -170,9 +172,13 @@ def _folded(text: str) -> str:
 @lru_cache(maxsize=4096)
 def _fold(char: str) -> str:
     """What the most thorough normaliser leaves of a character: compatibility forms and letter case are levelled; marks,
-    controls, unassigned characters and U+FFFD vanish. Folding what a normaliser made of a text gives the same as
-    folding the text: where no danger is in this, none will be in that."""
+    controls and unassigned characters vanish. Folding what a normaliser made of a text gives the same as folding the
+    text: where no danger is in this, none will be in that."""
     if char in _KEEP_CONTROLS:
         return char
-    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", char).casefold())
-    return "".join(c for c in plain if unicodedata.category(c)[0] not in "CM" and c != "\ufffd")
+    return _bare(_bare(char).casefold())
+
+
+def _bare(text: str) -> str:
+    decomposed = unicodedata.normalize("NFKD", text)
+    return "".join(c for c in decomposed if unicodedata.category(c)[0] not in "CM" and c not in _VANISHING)

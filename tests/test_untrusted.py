@@ -122,13 +122,13 @@ LIMITS = st.integers(1, 40) | st.just(500)
 @pytest.mark.parametrize("tokenizer", TOKENIZERS, ids=KIND)
 @pytest.mark.parametrize("passage", HOSTILE)
 def test_a_hostile_passage_is_harmless_wherever_it_is_cut(tokenizer, passage):
-    for limit in (*range(1, 80), 500):
+    for limit in (*range(1, 70, 2), 500):
         assert_harmless(tokenizer(), [passage], limit)
     assert_harmless(tokenizer(), [passage, passage], 500)
 
 
 @pytest.mark.parametrize("tokenizer", TOKENIZERS, ids=KIND)
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(data=st.data(), limit=LIMITS)
 def test_any_hostile_passage_is_harmless(tokenizer, data, limit):
     texts = hostile_texts(tokenizer())
@@ -157,6 +157,33 @@ def test_it_holds_after_any_normaliser(text):
         assert not TAG.search(form)
         assert not [token for token in QWEN_SPECIAL + QWEN_ADDED if token in form]
     assert neutralise(safe, control_tokens(qwen())) == safe
+
+
+NORMALISERS = {
+    "nfkc": normalizers.NFKC(),
+    "nfkd, lower case": normalizers.Sequence([normalizers.NFKD(), normalizers.Lowercase()]),
+    "accents stripped": normalizers.Sequence([normalizers.NFD(), normalizers.StripAccents()]),
+    "bert": normalizers.BertNormalizer(lowercase=True),
+    "sentencepiece": normalizers.Sequence([normalizers.Nmt(), normalizers.NFKC()]),
+}
+
+
+@pytest.mark.parametrize("name", NORMALISERS)
+def test_no_character_of_unicode_makes_a_tag_of_what_was_none(name):
+    normalise, apart = NORMALISERS[name].normalize_str, "\u2603"
+    # Beyond the first two planes stand ideographs, tags and variation selectors.
+    codes = (*range(0x20, 0xD800), *range(0xE000, 0x20000), *range(0xE0000, 0xE0200))
+    characters = [chr(code) for code in codes if chr(code) != apart]
+    becomes = dict(zip(characters, normalise(apart.join(characters)).split(apart), strict=True))
+    assert len(becomes) == len(characters)
+    marks = ("<answer>", "</information>", "<|im_end|>", "<tool_call>")
+    texts = [f"<ans{char}wer><|im{char}_end|>" for char in characters if becomes[char] == ""]
+    for char in characters:
+        if char != becomes[char] and becomes[char] and becomes[char].isascii():
+            texts += [mark.replace(becomes[char], char) for mark in marks if becomes[char] in mark]
+    assert len(texts) > 50
+    seen = normalise(neutralise("\n".join(texts), control_tokens(qwen())))
+    assert not TAG.search(seen) and not [mark for mark in marks if mark in seen]
 
 
 def test_which_tokens_are_kept_from_passages():
@@ -194,7 +221,7 @@ def test_whatever_a_tokenizer_does_to_a_text_no_control_token_comes_of_it():
     assert late not in ids and text.endswith("a  b")
 
 
-@pytest.mark.timeout(10)
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize("text", ["<" + " " * 200_000, "[ " * 100_000, "<|" * 100_000, "\uff1c" + "\u3000" * 100_000])
 def test_a_long_passage_takes_no_longer_than_it_is(text):
     assert neutralise(text) == text

@@ -33,10 +33,39 @@ class Search(Protocol):
         ...
 
 
-def make_search(index: str | Path, *, noise: float = 0.0, seed: int = 0) -> Search:
-    """BM25 over this index; with `noise`, made worse on purpose. Raises InputError for an index that is none."""
-    from reseek.search.lucene import LuceneSearch
-    from reseek.search.noisy import NoisySearch
+def make_search(
+    index: str | Path | None = None,
+    *,
+    urls: Sequence[str] = (),
+    timeout_s: float = 10.0,
+    patience_s: float = 120.0,
+    noise: float = 0.0,
+    seed: int = 0,
+    cache_entries: int = 0,
+) -> Search:
+    """The configured retriever: BM25 over this index in this process, or the services at `urls`; with `noise`, made
+    worse on purpose; with `cache_entries`, a cache of so many answers before it.
 
-    search = LuceneSearch(index)
-    return NoisySearch(search, noise, seed) if noise else search
+    Can be pickled and sent to a worker. Raises InputError for an index that is none, or an address that is none.
+    """
+    search: Search
+    if urls:
+        from reseek.search.http import HttpSearch
+
+        search = HttpSearch(urls, timeout_s=timeout_s, patience_s=patience_s)
+    elif index is not None:
+        from reseek.search.batching import BatchingSearch
+        from reseek.search.lucene import LuceneSearch
+
+        search = BatchingSearch(LuceneSearch(index))
+    else:
+        raise ValueError("make_search needs an index or urls")
+    if noise:
+        from reseek.search.noisy import NoisySearch
+
+        search = NoisySearch(search, noise, seed)
+    if cache_entries:
+        from reseek.search.cache import CachedSearch
+
+        search = CachedSearch(search, cache_entries)
+    return search

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Sequence
 
 from reseek.search import Hit, Search
+from reseek.search.query import clean_query
 
 
 class NoisySearch:
@@ -26,7 +27,7 @@ class NoisySearch:
         ]
 
     def answers_badly(self, query: str) -> bool:
-        words = " ".join(query.lower().split())
+        words = " ".join(clean_query(query).lower().split())  # what the retriever sees
         digest = hashlib.sha256(f"{self.seed}|{words}".encode()).digest()
         return int.from_bytes(digest[:8], "big") < self.noise * 2**64
 

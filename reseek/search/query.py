@@ -29,7 +29,7 @@ def clean_query(query: str) -> str:
     """
     if not isinstance(query, str):
         raise ValueError(f"a query must be a string, not {type(query).__name__}")
-    words = _SURROGATES.sub("\ufffd", query[:MAX_CHARACTERS]).split()
+    words = mend_surrogates(query[:MAX_CHARACTERS]).split()
     kept: list[str] = []
     seen: set[str] = set()
     budget = MAX_TERMS
@@ -44,6 +44,11 @@ def clean_query(query: str) -> str:
             seen.add(word)
         kept.append(word)
     return " ".join(kept)
+
+
+def mend_surrogates(text: str) -> str:
+    """The text with U+FFFD for every lone surrogate. What is not a string stays as it is."""
+    return _SURROGATES.sub("\ufffd", text) if isinstance(text, str) else text
 
 
 def most_terms(word: str) -> int:

@@ -111,6 +111,8 @@ def _checkpoint(actor: Path) -> Checkpoint:
     try:
         size = json.loads((actor / "fsdp_config.json").read_text(encoding="utf-8"))["world_size"]
         shards = tuple(actor / f"model_world_size_{size}_rank_{rank}.pt" for rank in range(size))
+        if not shards:
+            raise ValueError(size)
     except FileNotFoundError:
         raise InputError(f"{actor / 'fsdp_config.json'}: is missing, the checkpoint is incomplete") from None
     except (ValueError, KeyError, TypeError):

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from reseek.training.export import export
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from reseek.policy.micro import make_tokenizer
+from reseek.training.export import export
 from tests.support.runs import QUESTIONS, SESSIONS, STEPS, train
 
 pytestmark = pytest.mark.integration

@@ -176,7 +176,7 @@ def test_a_checkpoint_that_was_not_finished_is_named(tmp_path, model):
     assert "data.pt: is missing, saving was not finished" in refused(run, tmp_path / "out")
 
 
-@pytest.mark.parametrize("config", ["", "{}", "[]", '{"world_size": "two"}'])
+@pytest.mark.parametrize("config", ["", "{}", "[]", '{"world_size": "two"}', '{"world_size": 0}'])
 def test_a_broken_world_size_is_named(tmp_path, actor, config):
     (actor / "fsdp_config.json").write_text(config)
     assert "fsdp_config.json: names no world_size" in refused(actor, tmp_path / "out")

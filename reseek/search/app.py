@@ -1,0 +1,167 @@
+"""A retriever as a web application that speaks Search-R1's `POST /retrieve`.
+
+Invariant: every complete request gets exactly one reply: its result, or a status with one line in `detail`: 4xx for a
+request that is none or too large, 503 with Retry-After where coming again helps (not ready, too many waiting, no
+answer in time, the retriever failed), 500 for a mistake in here. An empty result means that nothing matches.
+
+Knows nothing of indexes, processes or signals (`reseek.search.service`, `reseek.search.serve_app`).
+"""
+
+import asyncio
+import contextlib
+import json
+import logging
+import time
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from starlette.requests import ClientDisconnect
+
+from reseek.errors import SearchFailed
+from reseek.search import Search
+from reseek.search.batching import BatchingSearch
+from reseek.search.limits import Limits
+from reseek.search.metrics import CONTENT_TYPE, Metrics, Outcome
+from reseek.search.wire import RetrieveRequest, WireError, decode_request, encode_reply
+
+_log = logging.getLogger(__name__)
+_DEFAULT = Limits()
+
+
+class _Refused(Exception):
+    """A request that gets no result: why, and what its sender reads."""
+
+    def __init__(self, outcome: Outcome, status: int, detail: str) -> None:
+        super().__init__(detail)
+        self.outcome, self.status, self.detail = outcome, status, detail
+
+
+class Desk:
+    """Where requests are accepted: what is waiting, whether the retriever is ready, and what was counted."""
+
+    def __init__(self, search: Search, corpus: Mapping[str, Any], limits: Limits) -> None:
+        self.corpus, self.limits, self.metrics = dict(corpus), limits, Metrics()
+        self.search = BatchingSearch(search, on_batch=self.metrics.batches.observe)
+        self.waiting = 0
+        self.ready = False
+
+    async def warm_up(self) -> None:
+        """Ask the retriever for the first time, which opens what it needs. Raises SearchFailed."""
+        await self.search.search(["warm up"], 1)
+        self.ready = True
+
+    async def retrieve(self, request: Request) -> Response:
+        started = time.perf_counter()
+        headers = {}
+        try:
+            async with asyncio.timeout(self.limits.timeout_s):
+                body = await self._answer(request)
+            outcome, status = Outcome.OK, 200
+            self.metrics.seconds.observe(time.perf_counter() - started)
+        except Exception as error:
+            refused = _refusal(error, self.limits)
+            outcome, status, body = refused.outcome, refused.status, _detail(refused.detail)
+            if status == 503:
+                headers["retry-after"] = str(self.limits.retry_after_s)
+            if outcome in (Outcome.TOO_LARGE, Outcome.GONE):
+                headers["connection"] = "close"  # the rest of the body is not read
+        self.metrics.requests[outcome].inc()
+        return Response(body, status, headers, "application/json")
+
+    async def _answer(self, request: Request) -> bytes:
+        body = await _read(request, self.limits.most_bytes)
+        asked = decode_request(body)
+        k = asked.topk or self.limits.topk
+        _check_size(asked, k, self.limits)
+        if not self.ready:
+            raise _Refused(Outcome.NOT_READY, 503, "the index has not answered its first search yet")
+        queries = len(asked.queries)
+        if self.waiting + queries > self.limits.most_waiting:
+            raise _Refused(Outcome.BUSY, 503, f"{self.waiting} queries are waiting")
+        self._wait_for(queries)
+        try:
+            return encode_reply(await self.search.search(asked.queries, k), scores=asked.return_scores)
+        finally:
+            self._wait_for(-queries)
+
+    def _wait_for(self, queries: int) -> None:
+        self.waiting += queries
+        self.metrics.waiting.set(self.waiting)
+
+    def health(self) -> Response:
+        status = "ready" if self.ready else "starting"
+        body = {"status": status, "corpus": self.corpus, "waiting": self.waiting}
+        return Response(json.dumps(body), 200 if self.ready else 503, media_type="application/json")
+
+
+def make_app(search: Search, *, corpus: Mapping[str, Any], limits: Limits = _DEFAULT) -> FastAPI:
+    """The application; `corpus` is what /healthz tells of it. It serves when `app.state.desk.warm_up()` has been run,
+    and closes the retriever when it ends."""
+    desk = Desk(search, corpus, limits)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        desk.search.close()
+
+    app = FastAPI(title="ReSeek search", description=__doc__, lifespan=lifespan)
+    app.state.desk = desk
+    schema = {"content": {"application/json": {"schema": RetrieveRequest.model_json_schema()}}}
+
+    @app.post("/retrieve", summary="The best passages for each query", openapi_extra={"requestBody": schema})
+    async def retrieve(request: Request) -> Response:
+        return await desk.retrieve(request)
+
+    @app.get("/healthz", summary="200 when the index answers, with what it holds; else 503")
+    async def healthz() -> Response:
+        return desk.health()
+
+    @app.get("/metrics", summary="Prometheus' text format")
+    async def metrics() -> Response:
+        return Response(desk.metrics.text(), media_type=CONTENT_TYPE)
+
+    return app
+
+
+async def _read(request: Request, most_bytes: int) -> bytes:
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > most_bytes:
+            raise _Refused(Outcome.TOO_LARGE, 413, f"the body is larger than {most_bytes} bytes")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _check_size(asked: RetrieveRequest, k: int, limits: Limits) -> None:
+    queries, longest = len(asked.queries), max(map(len, asked.queries), default=0)
+    for what, size, most in (
+        ("queries", queries, limits.most_queries),
+        ("characters in a query", longest, limits.most_characters),
+        ("passages per query (topk)", k, limits.most_topk),
+        ("passages in one reply (queries x topk)", queries * k, limits.most_passages),
+    ):
+        if size > most:
+            raise _Refused(Outcome.TOO_LARGE, 413, f"{size} {what}: at most {most} are served")
+
+
+def _refusal(error: Exception, limits: Limits) -> _Refused:
+    match error:
+        case _Refused():
+            return error
+        case WireError():
+            return _Refused(Outcome.MALFORMED, 422, str(error))
+        case ClientDisconnect():
+            return _Refused(Outcome.GONE, 400, "the request is incomplete")
+        case TimeoutError():
+            return _Refused(Outcome.TIMEOUT, 503, f"no answer within {limits.timeout_s:g} s")
+        case SearchFailed():
+            _log.error("search failed: %s", error)
+            return _Refused(Outcome.FAILED, 503, f"the search failed: {error}")
+    _log.exception("a mistake in the search service", exc_info=error)
+    return _Refused(Outcome.ERROR, 500, f"a mistake in the search service: {type(error).__name__}")
+
+
+def _detail(message: str) -> bytes:
+    return json.dumps({"detail": " ".join(message.split())[:300]}).encode("ascii")

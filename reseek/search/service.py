@@ -1,0 +1,142 @@
+"""The search service as a process: `python -m reseek.search.service INDEX`.
+
+Invariant: what it has accepted when it is told to end (SIGTERM, Ctrl-C) is answered; nothing new is accepted then. A
+bad index or a taken port ends it with one line before it serves anything. Knows nothing of requests
+(`reseek.search.app`).
+"""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import uvicorn
+
+from reseek.errors import InputError, SearchFailed
+from reseek.search.app import make_app
+from reseek.search.limits import Limits
+from reseek.search.lucene import LuceneSearch
+
+_BACKLOG = 2048
+# Longer than clients keep an idle connection: only they know whether they are about to use it again.
+_KEEP_ALIVE_S = 75
+_DEFAULT = Limits()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's, but a signal that ends it is no failure of the process: uvicorn would raise it again at the end."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        signals = (signal.SIGTERM, signal.SIGINT)
+        before = {number: signal.signal(number, self.handle_exit) for number in signals}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def serve(search: LuceneSearch, *, host: str = "127.0.0.1", port: int = 8000, limits: Limits = _DEFAULT) -> None:
+    """Serve until SIGTERM or SIGINT; port 0 takes a free one. Prints one line with the address when the index answers.
+
+    Raises InputError where the address can't be had, SearchFailed where the index does not answer.
+    """
+    with _listen(host, port) as listening:
+        asyncio.run(_serve(search, listening, limits))
+
+
+async def _serve(search: LuceneSearch, listening: socket.socket, limits: Limits) -> None:
+    app = make_app(search, corpus=corpus_facts(search), limits=limits)
+    config = uvicorn.Config(
+        app,
+        backlog=_BACKLOG,
+        log_level="warning",
+        access_log=False,
+        timeout_keep_alive=_KEEP_ALIVE_S,
+        timeout_graceful_shutdown=int(limits.timeout_s) + 1,
+    )
+    server = _Server(config)
+    serving = asyncio.get_running_loop().create_task(server.serve(sockets=[listening]))
+    try:
+        await app.state.desk.warm_up()  # until then /healthz says 503
+        while not (server.started or serving.done()):
+            await asyncio.sleep(0.01)
+        if not server.should_exit:
+            host, port = listening.getsockname()[:2]
+            print(f"http://{host}:{port} serves {search.manifest.passages:,} passages", flush=True)
+    except SearchFailed:
+        server.should_exit = True
+        raise
+    finally:
+        await serving
+
+
+def corpus_facts(search: LuceneSearch) -> dict[str, Any]:
+    """What /healthz tells of the corpus: enough to see whether two services hold the same."""
+    manifest = search.manifest
+    return {
+        "fingerprint": manifest.source.fingerprint,
+        "passages": manifest.passages,
+        "source": manifest.source.name,
+        "k1": manifest.k1,
+        "b": manifest.b,
+        "engine": manifest.engine,
+    }
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listening = socket.socket(family, kind)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+    except OSError as error:
+        raise InputError(f"{host}:{port}: can't be listened on ({error.strerror}); choose another --port") from None
+    return listening
+
+
+def main(
+    index: Annotated[Path, typer.Argument(metavar="INDEX", help="the folder that `python -m corpora build` made")],
+    host: Annotated[str, typer.Option(help="the address to listen on; 0.0.0.0: all of this machine")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: a free one")] = 8000,
+    topk: Annotated[int, typer.Option(min=1, help="passages where a request does not say")] = _DEFAULT.topk,
+    threads: Annotated[int | None, typer.Option(min=1, help="Lucene's threads; default: one a core, at most 4")] = None,
+    most_waiting: Annotated[
+        int, typer.Option(min=1, help="queries that may wait; a request beyond reads 503 and Retry-After")
+    ] = _DEFAULT.most_waiting,
+) -> None:
+    """Serve a corpus to other machines over HTTP.
+
+    One machine needs no service: search runs in the process that runs the episodes. Several machines share one, or
+    several replicas of one:
+
+        python -m reseek.search.service indexes/wiki --host 0.0.0.0 --port 8000
+
+        python train.py search=http 'search.urls=[http://node1:8000,http://node2:8000]' ...
+
+    It speaks Search-R1's protocol, so a Search-R1 loop can ask it (retriever.url="http://node1:8000/retrieve"):
+
+        curl localhost:8000/retrieve -H 'content-type: application/json' \\
+             -d '{"queries": ["who wrote Hamlet"], "topk": 3, "return_scores": true}'
+
+    GET /healthz answers 200 when the index does, /metrics is for Prometheus, /docs describes all of it. SIGTERM ends
+    the service when what it has accepted is answered. RESEEK_JVM_HEAP sets Java's memory (2g by default).
+    """
+    try:
+        most_queries = min(_DEFAULT.most_queries, most_waiting)
+        limits = Limits(topk=topk, most_waiting=most_waiting, most_queries=most_queries)
+        serve(LuceneSearch(index, threads=threads), host=host, port=port, limits=limits)
+    except (InputError, SearchFailed) as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(2 if isinstance(error, InputError) else 1) from None
+
+
+if __name__ == "__main__":
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(main)
+    app(prog_name="python -m reseek.search.service")
