@@ -8,6 +8,8 @@ from pathlib import Path
 from reseek.cleanup import RUN_VARIABLE
 from reseek.settings import ClusterSettings, PolicySource, Settings
 
+SEED_VARIABLE = "RESEEK_SEED"
+"""The run's seed, for every process that loads verl (reseek/training/plugin.py)."""
 QUIET_THREADS = {"OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0", "GOMP_SPINCOUNT": "0"}
 """OpenMP threads that wait without spinning: several processes share the cores, and spinners fall to a fifth."""
 
@@ -16,6 +18,7 @@ def environment(settings: Settings, run_id: str) -> dict[str, str]:
     """The environment of all processes of a run."""
     variables = {
         RUN_VARIABLE: run_id,
+        SEED_VARIABLE: str(settings.run.seed),
         "VERL_USE_EXTERNAL_MODULES": "reseek.training.plugin",
         "TENSORBOARD_DIR": str(Path(settings.run.dir).resolve() / "tensorboard"),
         "TOKENIZERS_PARALLELISM": "false",

@@ -49,20 +49,20 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(grpo, resumed):
     for step in range(1, STEPS + 1):
         one, other = grpo.sessions(step), resumed.sessions(step)
         assert [(s.index, s.session) for s in one] == [(s.index, s.session) for s in other], "another question order"
-        same = sum(a.segments[-1].response == b.segments[-1].response for a, b in zip(one, other, strict=True))
-        assert same >= 0.9 * len(one), f"step {step}: other samples"  # equal but for rounding
+        same = sum(
+            [segment.response for segment in a.segments] == [segment.response for segment in b.segments]
+            for a, b in zip(one, other, strict=True)
+        )
+        assert same >= 0.95 * len(one), f"step {step}: other samples"  # rounding may turn a rare one
         ours, theirs = resumed.state(step, "extra_state"), grpo.state(step, "extra_state")
         assert ours["lr_scheduler"] == theirs["lr_scheduler"]
         assert torch.equal(ours["rng"]["cpu"], theirs["rng"]["cpu"])
-        moments = zip(
-            resumed.state(step, "optim")["state"].values(), grpo.state(step, "optim")["state"].values(), strict=True
-        )
-        for a, b in moments:
-            assert a["step"] == b["step"]
+        assert str(ours["rng"]["numpy"]) == str(theirs["rng"]["numpy"])
+        if same < len(one):
+            break  # from here on the two runs have learnt from other tokens
         weights = resumed.weights(step), grpo.weights(step)
         drift = max(float((weights[0][name] - weights[1][name]).abs().max()) for name in weights[0])
-        # Each Adam step moves a weight by about the learning rate, whichever way: half of one is far from chance.
-        assert drift <= 0.5e-4 * 2 * step, f"step {step}"
+        assert drift <= 1e-6, f"step {step}"  # one Adam step moves a weight by about 1e-4
 
 
 def test_the_checkpoint_exports(grpo, tmp_path):
