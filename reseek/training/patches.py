@@ -28,6 +28,7 @@ def patch_verl() -> None:
     _process_group_backend()
     _value_model_attention()
     _unpinned_offload()
+    _micro_batches_of_like_length()
 
 
 def _process_group_backend() -> None:
@@ -73,6 +74,40 @@ def _unpinned_offload() -> None:
             object.__setattr__(self, "pin_memory", False)
 
     fsdp_utils.CPUOffloadPolicy = UnpinnedCPUOffloadPolicy
+
+
+def _micro_batches_of_like_length() -> None:
+    """verl/utils/seqlen_balancing.py, rearrange_micro_batches, as verl/workers/engine/utils.py calls it: balances sums
+    of lengths, for packed rows. Without flash attention rows are padded, and a budget of tokens then means padded ones.
+    Only for the engines: `use_remove_padding` is false wherever the platform is the CPU (conf/train.yaml)."""
+    import torch
+    import torch.distributed as dist
+    import verl.workers.engine.utils as engine_utils
+    from verl.utils import tensordict_utils
+
+    from reseek.training.micro_batches import cut_by_length
+
+    def rearrange_micro_batches(
+        batch,
+        max_token_len,
+        dp_group=None,
+        num_batches_divided_by=None,
+        same_micro_num_in_dp=True,
+        min_num_micro_batch=None,
+        use_dynamic_bsz_balance=True,
+        force_group_size=1,
+    ):
+        if num_batches_divided_by is not None or force_group_size != 1:
+            raise NotImplementedError("pipeline stages and forced groups are not cut by length")
+        lengths = batch["input_ids"].offsets().diff().tolist()
+        parts = cut_by_length(lengths, int(max_token_len), min_num_micro_batch or 1)
+        if dist.is_initialized() and same_micro_num_in_dp and dp_group is not None:
+            count = torch.tensor(len(parts))
+            dist.all_reduce(count, op=dist.ReduceOp.MAX, group=dp_group)
+            parts = cut_by_length(lengths, int(max_token_len), int(count))
+        return [tensordict_utils.index_select_tensor_dict(batch, part) for part in parts], parts
+
+    engine_utils.rearrange_micro_batches = rearrange_micro_batches
 
 
 def patch_vllm() -> None:
