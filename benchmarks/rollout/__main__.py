@@ -1,0 +1,130 @@
+"""`python -m benchmarks.rollout`: the command. Prepares, warms up, measures, prints.
+
+What is made once (the world, the model) lies in the cache: RESEEK_CACHE or .cache/reseek. vLLM's words go to
+`rollout-benchmark.log` there. Knows nothing of how strategies work.
+"""
+
+import gc
+import json
+import os
+import sys
+from pathlib import Path
+from time import monotonic
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from benchmarks.rollout.engine import ExactEngine
+from benchmarks.rollout.latency import NO_LATENCY, SPREAD, Latency
+from benchmarks.rollout.lengths import read_lengths
+from benchmarks.rollout.measure import Bench, Schedule, measure
+from benchmarks.rollout.report import summary, table
+from benchmarks.rollout.workload import make_workload
+from reseek.environment import cpu_environment
+from reseek.errors import InputError
+from reseek.settings import ClusterSettings
+from reseek.terminal import output_to
+
+IN_FLIGHT = 128
+_20_MS = Latency("log-normal, mean 20 ms", 0.02)
+_200_MS = Latency("log-normal, mean 200 ms", 0.2)
+_CONSTANT = Latency("constant 200 ms", 0.2, spread=0.0)
+_WIDTH = 132  # too narrow a terminal wraps the lines; rich would cut the numbers instead
+_ENVIRONMENT = {
+    "TOKENIZERS_PARALLELISM": "false",
+    "HF_HUB_OFFLINE": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+    "VLLM_NO_USAGE_STATS": "1",
+    "DO_NOT_TRACK": "1",
+}
+
+
+def main(
+    quick: Annotated[bool, typer.Option("--quick", help="under a minute: fewer episodes, latencies, repeats")] = False,
+    episodes: Annotated[int | None, typer.Option(help="episodes per run; default 512, quick 256", min=1)] = None,
+    repeats: Annotated[
+        int | None, typer.Option(help="repeats of each pair; default 3 or 5, quick 1 or 3", min=1)
+    ] = None,
+    threads: Annotated[int, typer.Option(help="the engine's OpenMP threads", min=1)] = 2,
+) -> None:
+    """How fast are many episodes at once?
+
+    The same episodes (their lengths: benchmarks/rollout/episode_lengths.json) run on one vLLM engine with the micro
+    model, 128 of them in flight, their searches answered from memory after a latency:
+
+    - asynchronous episodes: ours. Each goes on when its own call or search is done.
+
+    - turn-synchronous loop: 128 episodes take each turn together and wait for the slowest query.
+
+    - engine's limit: the same calls, known beforehand and submitted at once.
+
+    "ours is faster by" is the median over the repeats of (the other's seconds / ours), measured side by side. The last
+    line is one JSON object; its goals: vs_turn_synchronous_200ms >= 1.5, vs_engine_limit_0ms >= 0.85. Run it on an
+    otherwise idle machine: episodes and engine are two threads, and a neighbour's load delays their taking turns.
+    """
+    cache = Path(os.environ.get("RESEEK_CACHE", ".cache/reseek")).resolve()
+    cache.mkdir(parents=True, exist_ok=True)
+    # Before torch is imported: OpenMP reads it once.
+    os.environ.update(cpu_environment(ClusterSettings(forward_tokens=1, threads=threads)) | _ENVIRONMENT)
+    schedule = Schedule(
+        latencies=(_200_MS,) if quick else (NO_LATENCY, _20_MS, _200_MS, _CONSTANT),
+        repeats=repeats or (1 if quick else 3),
+        limit_repeats=repeats or (3 if quick else 5),
+    )
+    started = monotonic()
+    with output_to(cache / "rollout-benchmark.log", verbose=False) as terminal:
+        console = Console(file=terminal, highlight=False, soft_wrap=True)
+        result = _run(cache, schedule, episodes or (256 if quick else 512), threads, console)
+        result["seconds_in_all"] = round(monotonic() - started, 1)
+        print(json.dumps(result), file=terminal)
+
+
+def _run(cache: Path, schedule: Schedule, episodes: int, threads: int, console: Console) -> dict:
+    load_before = round(os.getloadavg()[0], 1)
+    # Here: these import torch.
+    from fictionalhot.world import ensure_world
+    from reseek.policy.micro import make_tokenizer, syllable_ids
+    from reseek.policy.vllm import EngineOptions, VllmPolicy
+    from reseek.training.demonstrations import MICRO_AGENT
+    from reseek.training.warmup import ensure_micro
+
+    model = ensure_micro(cache, ensure_world(cache / "world-0"), steps=0)  # random: what it says is thrown away
+    tokenizer = make_tokenizer()
+    after_a_blank = syllable_ids(tokenizer)[0]
+    workload = make_workload(read_lengths(), episodes, tokenizer, after_a_blank, MICRO_AGENT)
+    room = MICRO_AGENT.prompt_tokens + MICRO_AGENT.response_tokens
+    options = EngineOptions("cpu", "float32", max_model_len=room, concurrency=IN_FLIGHT)
+    console.print("starting vLLM")
+    with VllmPolicy(str(model), options) as policy:
+        engine = ExactEngine(policy)
+
+        def prepare() -> None:
+            engine.forget()
+            gc.collect()  # not in the middle of somebody's run
+
+        bench = Bench(workload, engine, prepare, IN_FLIGHT)
+        console.print("warming up")
+        bench.warm_up()
+        duels = measure(bench, schedule, console.print)
+        prefix_caching = engine.prefix_caching
+    Console(file=console.file, width=max(console.width, _WIDTH)).print(table(duels, workload, IN_FLIGHT))
+    facts = {
+        "in_flight": IN_FLIGHT,
+        "latency_spread": SPREAD,
+        "prefix_caching": prefix_caching,
+        "threads": threads,
+        "cores": os.cpu_count(),
+        "load_before": load_before,
+    }
+    return summary(duels, workload, facts)
+
+
+if __name__ == "__main__":
+    app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
+    app.command()(main)
+    try:
+        app()
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)

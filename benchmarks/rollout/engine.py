@@ -1,0 +1,42 @@
+"""The real engine, vLLM in this process, made to sample as many tokens as it is told.
+
+Invariant: calls go the product's way (`reseek.policy.vllm`): its queue, its thread, its stop strings and
+log-probabilities; only nothing that is sampled ends a call early. Sampling is greedy, the cheapest there is, so that
+what the episodes cost besides weighs the most. Knows nothing of episodes.
+"""
+
+from benchmarks.rollout.workload import Call
+from reseek.grammar import STOP
+from reseek.policy import Sample
+from reseek.policy.vllm import VllmPolicy
+
+# As many and as long as the real ones, so that looking for them costs the same; no random weights say them.
+_NEVER_SAID = tuple(text.replace("<", "\0").replace(">", "\0") for text in STOP)
+
+
+class ExactEngine:
+    """An `Engine` on a policy that greedily samples, whose engine it looks into."""
+
+    def __init__(self, policy: VllmPolicy) -> None:
+        self._policy, self._engine = policy, policy._engine
+        add_request = self._engine.add_request
+
+        def add_unending(name, prompt, parameters):
+            parameters.ignore_eos = True
+            return add_request(name, prompt, parameters)
+
+        self._engine.add_request = add_unending
+
+    async def sample(self, call: Call) -> Sample:
+        return await self._policy.sample(call.context, stop=_NEVER_SAID, max_tokens=call.tokens)
+
+    def forget(self) -> None:
+        """Empty the prefix cache, so that a run gains nothing from the one before it. Only while nothing runs."""
+        if not self._engine.reset_prefix_cache():
+            raise RuntimeError("vLLM did not empty its prefix cache: is a call still under way?")
+
+    @property
+    def prefix_caching(self) -> str:
+        """Whether it is on, and how coarse it is."""
+        cache = self._engine.vllm_config.cache_config
+        return f"on, whole blocks of {cache.block_size} tokens" if cache.enable_prefix_caching else "off"
