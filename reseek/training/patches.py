@@ -29,6 +29,7 @@ def patch_verl() -> None:
     _value_model_attention()
     _unpinned_offload()
     _micro_batches_of_like_length()
+    _log_probabilities_by_many_rows()
 
 
 def _process_group_backend() -> None:
@@ -108,6 +109,23 @@ def _micro_batches_of_like_length() -> None:
         return [tensordict_utils.index_select_tensor_dict(batch, part) for part in parts], parts
 
     engine_utils.rearrange_micro_batches = rearrange_micro_batches
+
+
+def _log_probabilities_by_many_rows() -> None:
+    """verl/utils/torch_functional.py, logprobs_from_logits_v2: takes the tokens one by one, to save memory; a third of
+    a small model's update goes into that loop. The same formula, 64 tokens at a time. (GPUs use flash attention's.)"""
+    import torch
+    import verl.utils.torch_functional as torch_functional
+
+    original = torch_functional.logprobs_from_logits_v2
+
+    def logprobs_from_logits_v2(logits, labels):
+        if logits.dtype not in (torch.float32, torch.float64) or logits.dim() != 2:
+            return original(logits, labels)
+        chosen_N = logits.gather(-1, labels[:, None])[:, 0]
+        return chosen_N - torch.cat([part_NV.logsumexp(-1) for part_NV in logits.split(64)])
+
+    torch_functional.logprobs_from_logits_v2 = logprobs_from_logits_v2
 
 
 def patch_vllm() -> None:
