@@ -193,7 +193,11 @@ class HttpSearch:
 
 def _retrieve_url(url: str) -> str:
     parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port or True)
+    except ValueError:  # the port
+        usable = False
+    if not usable:
         raise InputError(f"search.urls: {url!r} is not an address; write one such as http://127.0.0.1:8000")
     return parts._replace(path=parts.path.rstrip("/") or "/retrieve").geturl()
 

@@ -70,7 +70,7 @@ def decode_reply(body: bytes, queries: int, k: int) -> list[list[Hit]]:
         if not isinstance(results, list) or len(results) != queries:
             raise WireError(f"the reply answers {len(results)} queries of {queries}")
         return [[_hit(entry["document"], entry["score"]) for entry in hits[:k]] for hits in results]
-    except (KeyError, TypeError, IndexError, ValueError, RecursionError) as error:
+    except (KeyError, TypeError, IndexError, ValueError, OverflowError, RecursionError) as error:
         detail = f"{type(error).__name__}: {error}".partition("\n")[0]
         raise WireError(f"the reply is not in Search-R1's form ({detail[:200]})") from None
 
@@ -81,12 +81,17 @@ def _document(hit: Hit, score: bool) -> dict[str, Any]:
     return {"document": document, "score": hit.score} if score else document
 
 
-def _hit(document: dict[str, Any], score: Any) -> Hit:
+def _hit(document: Any, score: Any) -> Hit:
+    if not isinstance(document, dict):
+        raise TypeError(f"document is {type(document).__name__}, not an object")
     if isinstance(score, bool) or not isinstance(score, int | float) or not math.isfinite(score):
         raise ValueError(f"score {score!r} is not a number")
     title, text = document.get("title"), document.get("text")
     if not (isinstance(title, str) and isinstance(text, str)):
-        title, _, text = document["contents"].partition("\n")
+        contents = document["contents"]
+        if not isinstance(contents, str):
+            raise TypeError(f"contents is {type(contents).__name__}, not a string")
+        title, _, text = contents.partition("\n")
         title = re.sub(r'\A"(.*)"\Z', r"\1", title.strip(), flags=re.DOTALL)
     # Without an id, the passage's content names it: the same passage has the same name in every reply.
     name = document.get("id")

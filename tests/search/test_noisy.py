@@ -66,3 +66,10 @@ def test_it_closes_what_it_holds():
     inner = Ranked(1)
     NoisySearch(inner, 0.5, 0).close()
     assert inner.closed
+
+
+def test_what_the_retriever_sees_the_same_is_answered_the_same():
+    """A retriever cleans its queries; whether one is answered badly must not depend on what cleaning takes away."""
+    search = NoisySearch(Ranked(9), 0.5, 0)
+    for number in range(20):
+        assert search.answers_badly(f"q{number} \ud800") == search.answers_badly(f"q{number}  \ufffd\n")

@@ -1,0 +1,154 @@
+"""Queries that wait together are asked together.
+
+While a retriever answers, further queries collect; the next call takes what has come. Nobody waits for a batch to fill.
+Invariant: every caller gets what it would get alone, or its own failure: a batch is of one `k`, and the callers of a
+failed one are asked again each by itself. A long request gives way: where others wait, it fills at most a quarter of
+a batch at a time, the rest goes to the end of the queue.
+
+Knows nothing of what is asked (Lucene in process, an encoder) nor of how many may wait (`reseek.search.app`).
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from reseek.search import Hit, Search
+from reseek.search.query import check_request, clean_query
+
+
+@dataclass(eq=False)
+class _Job:
+    """One caller's request. `asked`: how many of its queries have been taken into batches."""
+
+    queries: list[str]
+    k: int
+    answer: asyncio.Future[list[list[Hit]]]
+    asked: int = 0
+    found: dict[int, list[Hit]] = field(default_factory=dict)
+
+    def give(self, start: int, found: list[list[Hit]]) -> None:
+        self.found.update(enumerate(found, start))
+        if len(self.found) == len(self.queries) and not self.answer.done():
+            self.answer.set_result([self.found[i] for i in range(len(self.queries))])
+
+    def fail(self, error: BaseException) -> None:
+        if not self.answer.done():
+            self.answer.set_exception(error)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What one batch takes of a job: `queries[start:stop]`."""
+
+    job: _Job
+    start: int
+    stop: int
+
+    @property
+    def queries(self) -> list[str]:
+        return self.job.queries[self.start : self.stop]
+
+
+@dataclass(eq=False)
+class _Lane:
+    """The queue of one event loop, and the tasks that serve it. A task is in `serving` while it will look again."""
+
+    waiting: deque[_Job] = field(default_factory=deque)
+    serving: set[asyncio.Task[None]] = field(default_factory=set)
+
+
+class BatchingSearch:
+    """A `Search` over another: batches of at most `largest` queries, `at_once` of them under way at the same time.
+
+    Two at once keep a retriever busy that reads results out of one batch while it searches for the next. `on_batch` is
+    told each batch's size.
+    """
+
+    def __init__(
+        self, search: Search, *, largest: int = 64, at_once: int = 2, on_batch: Callable[[int], None] | None = None
+    ) -> None:
+        self.inner, self.largest, self.at_once, self.on_batch = search, largest, at_once, on_batch
+        self._lanes: dict[asyncio.AbstractEventLoop, _Lane] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_lanes": {}}
+
+    async def search(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
+        """As `Search.search`. Raises ValueError for a request that is none before it could trouble others."""
+        check_request(queries, k)
+        if not queries:
+            return []
+        loop = asyncio.get_running_loop()
+        lane = self._lane(loop)
+        job = _Job([clean_query(query) for query in queries], k, loop.create_future())
+        lane.waiting.append(job)
+        if len(lane.serving) < self.at_once:
+            lane.serving.add(loop.create_task(self._serve(lane)))
+        return await job.answer
+
+    def close(self) -> None:
+        self.inner.close()
+
+    def _lane(self, loop: asyncio.AbstractEventLoop) -> _Lane:
+        lane = self._lanes.get(loop)
+        if lane is None:
+            self._lanes = {known: lane for known, lane in self._lanes.items() if not known.is_closed()}
+            lane = self._lanes[loop] = _Lane()
+        return lane
+
+    async def _serve(self, lane: _Lane) -> None:
+        try:
+            while parts := self._take(lane):
+                await self._ask(parts)
+        finally:  # in the same step as the last look: a job that comes later must find its place free
+            lane.serving.discard(asyncio.current_task())
+
+    def _take(self, lane: _Lane) -> list[_Part]:
+        """The next batch: from the front of the queue, what has the first one's k."""
+        parts: list[_Part] = []
+        passed_over, unfinished = [], []
+        room, k = self.largest, None
+        while lane.waiting and room:
+            job = lane.waiting.popleft()
+            if job.answer.done():  # its caller has gone
+                continue
+            k = k or job.k
+            if job.k != k:
+                passed_over.append(job)
+                continue
+            alone = not (parts or passed_over or lane.waiting)
+            share = room if alone else min(room, max(1, self.largest // 4))
+            part = _Part(job, job.asked, min(job.asked + share, len(job.queries)))
+            parts.append(part)
+            job.asked = part.stop
+            room -= part.stop - part.start
+            if job.asked < len(job.queries):
+                unfinished.append(job)
+        lane.waiting.extendleft(reversed(passed_over))
+        lane.waiting.extend(unfinished)
+        return parts
+
+    async def _ask(self, parts: list[_Part]) -> None:
+        queries = [query for part in parts for query in part.queries]
+        if self.on_batch is not None:
+            self.on_batch(len(queries))
+        try:
+            found = await self.inner.search(queries, parts[0].job.k)
+        except Exception as error:
+            if len(parts) == 1:
+                parts[0].job.fail(error)
+                return
+            for part in parts:
+                await self._ask([part])
+        except BaseException:  # this loop is ending, and all that wait in it
+            for part in parts:
+                part.job.answer.cancel()
+            raise
+        else:
+            done = 0
+            for part in parts:
+                size = part.stop - part.start
+                part.job.give(part.start, found[done : done + size])
+                done += size

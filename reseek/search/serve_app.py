@@ -1,0 +1,56 @@
+"""The search service as a Ray Serve deployment: replicas on the nodes of a Ray cluster, one address before them.
+
+    serve run reseek.search.serve_app:application index=/shared/indexes/wiki replicas=4
+
+Every replica is the application of `reseek.search.app` in an actor with its own JVM; the index's folder must be
+readable on every node under the same path. Invariant: a replica takes requests only after its index has answered.
+Wants the extra packages of ray[serve]. Knows nothing of requests.
+"""
+
+from pathlib import Path
+
+from fastapi import FastAPI
+from pydantic import BaseModel, ConfigDict, Field
+from ray import serve
+
+from reseek.search.app import make_app
+from reseek.search.limits import Limits
+from reseek.search.lucene import LuceneSearch
+from reseek.search.service import corpus_facts
+
+# Ray Serve's own default, 5, would leave nothing to batch. More than this wait in its router, not in a replica.
+REQUESTS_PER_REPLICA = 512
+
+
+class Arguments(BaseModel):
+    """What `serve run` takes as key=value."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    index: str = Field(description="folder of the index, as every node sees it")
+    replicas: int = Field(1, ge=1, description="JVMs in all")
+    cpus: float = Field(1.0, gt=0, description="cores that Ray reserves for a replica; Lucene uses up to 4 threads")
+    topk: int = Field(Limits.topk, ge=1, description="passages where a request does not say")
+
+
+@serve.deployment(max_ongoing_requests=REQUESTS_PER_REPLICA, health_check_timeout_s=60)
+@serve.ingress()
+class SearchReplica:
+    """One replica. Ray starts it anew when its constructor or its process fails."""
+
+    async def __init__(self, index: str, topk: int) -> None:
+        # As given: a relative path would mean another folder in each worker.
+        search = LuceneSearch(Path(index))
+        self._application = make_app(search, corpus=corpus_facts(search), limits=Limits(topk=topk))
+        await self._application.state.desk.warm_up()
+
+    def __serve_build_asgi_app__(self) -> FastAPI:
+        return self._application
+
+
+def application(arguments: Arguments) -> serve.Application:
+    """The deployment with its replicas, ready for `serve.run`. Raises InputError for an index that is none here."""
+    index = Path(arguments.index).resolve()
+    LuceneSearch(index)
+    deployment = SearchReplica.options(num_replicas=arguments.replicas, ray_actor_options={"num_cpus": arguments.cpus})
+    return deployment.bind(str(index), arguments.topk)
