@@ -1,8 +1,11 @@
 """Closed corpora: what the agent can find.
 
-`passages` reads a corpus, `index` makes a Lucene index of it, `documents` is the stored form of a passage, `manifest`
-proves that an index is complete and which corpus it holds, `jvm` runs the Java that Lucene needs.
-`python -m corpora --help` is the same from a shell.
+Passages: `record` (one passage, a fingerprint of many), `formats` (a line), `passages` (a file). An index: `build` and
+`index` make and check it, `adopt` takes over one that others made, `snapshot` makes the next version of it by linking
+its files, `export` writes its passages to a file, `coverage` says what it can answer. Below these: `manifest` proves
+that an index is complete and which corpus it holds, `places` lets a folder appear whole or not at all, `links` shares
+files, `engine` writes and `reader` reads Lucene, `documents` is the stored form of a passage, `jvm` runs the Java that
+Lucene needs. `python -m corpora --help` is the same from a shell.
 
-Knows nothing of agents, training or questions. Importing this package starts no Java.
+Knows nothing of agents or training; of questions only `coverage` does. Importing this package starts no Java.
 """

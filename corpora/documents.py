@@ -1,46 +1,17 @@
-"""How a passage lies in Lucene: the stored form, and Anserini's indexer and reader of it.
+"""How a passage lies in Lucene: the stored form, ours and the field's.
 
 Invariant: `passage_of` is the inverse of `document_of` for every title and text, so a hit's own stored document gives
-the passage back and no second lookup is needed. Anserini drops a document that it can't index without an error: only
-the counts that these functions return tell.
+the passage back and no second lookup is needed. It also reads what Anserini's own collections store (`raw` JSON with
+`contents`, or with `title` and `text`), which is how an adopted index is read.
 
-Knows nothing of corpus files, manifests or how a finished index comes to be (`corpora.index`).
+Knows nothing of corpus files, manifests, Java or how a finished index comes to be. Pure.
 """
 
 import json
-from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
-from corpora.jvm import java_class
-from corpora.passages import Passage
-
-# Whoever appends to an index must pass the very flags of the base: with others the appended documents vanish silently.
-STORING_FLAGS = ("-storeRaw",)
-# Anserini's default for English: Porter stemming, its own short list of stopwords.
-ANALYZER = "io.anserini.analysis.DefaultEnglishAnalyzer (stemmer porter, default stopwords)"
-WRITE_BUFFER_MB = 256  # Anserini's own default, 4096, is more than the heap
-
-
-def count_documents(index_dir: str | Path) -> int:
-    """How many documents Lucene sees in a folder."""
-    searcher = java_class("io.anserini.search.SimpleSearcher")(str(index_dir))
-    try:
-        return searcher.get_total_num_docs()
-    finally:
-        searcher.close()
-
-
-def open_indexer(index_dir: str | Path, *, threads: int = 2, append: bool = False) -> Any:
-    """Anserini's SimpleIndexer on a folder, with the storing flags that every index of ReSeek has. Close it."""
-    arguments = ["-input", "", "-collection", "JsonCollection", "-index", str(index_dir), "-threads", str(threads)]
-    arguments += ["-memoryBuffer", str(WRITE_BUFFER_MB), *STORING_FLAGS, *(["-append"] if append else [])]
-    return java_class("io.anserini.index.SimpleIndexer")(arguments)
-
-
-def add_passages(indexer: Any, passages: Iterable[Passage]) -> int:
-    """Add one batch of passages; returns how many Lucene took, which the caller compares with how many it gave."""
-    return indexer.addRawDocuments([document_of(passage) for passage in passages])
+from corpora.formats import split_contents
+from corpora.record import Passage
 
 
 def document_of(passage: Passage) -> str:
@@ -50,7 +21,47 @@ def document_of(passage: Passage) -> str:
 
 
 def passage_of(raw: str) -> Passage:
-    """The passage of a stored document: the inverse of `document_of`."""
+    """The passage of a stored document. Raises ValueError for one that holds no passage in a form known here."""
     document = json.loads(raw)
-    title, contents = document["title"], document["contents"]
-    return Passage.model_construct(id=document["id"], title=title, text=contents[len(title) + 1 :])
+    if not isinstance(document, dict):
+        raise ValueError("the stored document is no JSON object")
+    id = _text(document, "id", "_id", "docid")
+    title, contents = document.get("title"), document.get("contents")
+    if isinstance(contents, str):
+        if isinstance(title, str):
+            head = f"{title}\n"
+            text = contents[len(head) :] if contents.startswith(head) else contents
+        else:
+            title, text = split_contents(contents)
+    else:
+        title, text = title if isinstance(title, str) else "", _text(document, "text")
+    return Passage.model_construct(id=id, title=title, text=text)
+
+
+def stored_passage(id: str, raw: str | None, contents: str | None) -> Passage:
+    """The passage of Lucene's stored fields: `raw` where there is one, else `contents`. The id is the field's."""
+    if raw is not None:
+        passage = passage_of(raw)
+        return passage if passage.id == id else passage.model_copy(update={"id": id})
+    if contents is None:
+        raise ValueError("stores neither raw nor contents")
+    title, text = split_contents(contents)
+    return Passage.model_construct(id=id, title=title, text=text)
+
+
+def indexed_text(raw: str | None, contents: str | None) -> str | None:
+    """The text that was indexed, where the stored fields hold it; None where the collection put it together."""
+    if contents is not None or raw is None:
+        return contents
+    value = json.loads(raw)
+    return value.get("contents") if isinstance(value, dict) and isinstance(value.get("contents"), str) else None
+
+
+def _text(document: dict[str, Any], *names: str) -> str:
+    for name in names:
+        value = document.get(name)
+        if isinstance(value, str):
+            return value
+        if isinstance(value, int) and not isinstance(value, bool):
+            return str(value)
+    raise ValueError(f"the stored document has no {' or '.join(names)}")

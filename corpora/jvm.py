@@ -42,6 +42,11 @@ def java_error() -> type[Exception]:
     return _jnius(None).JavaException
 
 
+def is_java_error(error: BaseException) -> bool:
+    """Whether this came from a Java call. Starts nothing."""
+    return _started_by is not None and isinstance(error, java_error())
+
+
 def first_line(error: Exception) -> str:
     """A Java exception as one line: its class and message, without the stack."""
     return str(error).removeprefix("JVM exception occurred: ").partition("\n")[0]

@@ -1,71 +1,129 @@
 """The manifest of an index: written last, it proves that the index is complete and says which corpus it holds.
 
-Invariant: a folder with a readable manifest was built to the end; a folder without one is no index, whatever else lies
-in it. The corpus is named by its fingerprint (`corpora.passages`), the index's files by size and sha256.
+Invariant: a folder with a readable manifest was made to the end; a folder without one is no index, whatever else lies
+in it. The corpus is named by its fingerprint (`corpora.record`), the index's files by size and sha256, its ancestors by
+the steps that led from each to the next: fingerprints and counts of a chain of steps add up.
 
 Does not start Java: whether Lucene can open the files is `corpora.index.verify`'s business.
 """
 
 import hashlib
+import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from corpora.passages import corpus_fingerprint
+from corpora.formats import Format
+from corpora.passages import corpus_fingerprint, read_passages
+from corpora.record import changed_fingerprint
 from reseek.errors import InputError, first_problem
 
 MANIFEST_NAME = "reseek-manifest.json"
-FORMAT = 1
+FORMAT = 2
 # Lucene's lock file is empty, comes back whenever the folder is written to, and says nothing about content.
 LOCK_NAME = "write.lock"
+_CHUNK = 2**22
 
 
-class Source(BaseModel):
-    """The corpus file of an index as it was read. `fingerprint` identifies it; name, size and mtime only save time."""
+class OldFormat(InputError):
+    """An index whose manifest an older version of ReSeek wrote."""
 
+
+class _Record(BaseModel):
     model_config = ConfigDict(frozen=True)
+
+
+class Source(_Record):
+    """The corpus that the index holds. `fingerprint` identifies it. Where it was read from one file, `format`, `size`
+    and `mtime_ns` are that file's, and the last two only save time."""
 
     name: str
-    size: int
-    mtime_ns: int
     fingerprint: str
+    format: Format | None = None
+    size: int | None = None
+    mtime_ns: int | None = None
 
 
-class FileRecord(BaseModel):
+class Step(_Record):
+    """How one version came from the one before it, `parent` (a fingerprint) of `parent_passages`: first passages were
+    removed, those replaced among them, then others were added. `added_from` names their file."""
+
+    parent: str
+    parent_passages: int
+    removed: int
+    removed_fingerprint: str
+    added: int
+    added_fingerprint: str
+    added_from: str
+    created: str
+
+    @property
+    def result(self) -> tuple[str, int]:
+        """Fingerprint and number of passages after the step."""
+        fingerprint = changed_fingerprint(self.parent, self.added_fingerprint, self.removed_fingerprint)
+        return fingerprint, self.parent_passages - self.removed + self.added
+
+
+class Storing(_Record):
+    """What Lucene stores of each passage; whoever appends must store the same. `lucene` is the major version that wrote
+    the index first: an older one's can be searched, but not appended to."""
+
+    raw: bool = True
+    contents: bool = False
+    positions: bool = False
+    docvectors: bool = False
+    lucene: int = 9
+
+
+class FileRecord(_Record):
     """One file of the index."""
-
-    model_config = ConfigDict(frozen=True)
 
     size: int
     sha256: str
 
 
-class Manifest(BaseModel):
-    """What an index is. `k1` and `b` are BM25's parameters at search time; `created` is ISO 8601 in UTC."""
-
-    model_config = ConfigDict(frozen=True)
+class Manifest(_Record):
+    """What an index is. `passages` can be found; `deleted` ones can not, but count in BM25's statistics until Lucene
+    merges their segments. `parents` is oldest first. `k1` and `b` are BM25's parameters at search time; `created` is
+    ISO 8601 in UTC."""
 
     format: int
     passages: int = Field(ge=1)
+    deleted: int = Field(ge=0, default=0)
     source: Source
+    parents: tuple[Step, ...] = ()
     analyzer: str
     k1: float
     b: float
+    storing: Storing = Storing()
     engine: dict[str, str]
     created: str
     files: dict[str, FileRecord] = Field(min_length=1)
+
+    @property
+    def size(self) -> int:
+        """Bytes on disk, shared ones included."""
+        return sum(record.size for record in self.files.values())
 
 
 def write_manifest(index_dir: Path, manifest: Manifest) -> None:
     """Write the manifest atomically. Call it when everything else in the folder is final."""
     part = index_dir / f".{MANIFEST_NAME}.part"
-    part.write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    os.replace(part, index_dir / MANIFEST_NAME)
+    try:
+        with part.open("w", encoding="utf-8") as file:
+            file.write(manifest.model_dump_json(indent=2) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, index_dir / MANIFEST_NAME)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def read_manifest(index_dir: str | Path) -> Manifest:
-    """The manifest of an index. Raises InputError where there is none, or one of another format."""
+    """The manifest of an index. Raises InputError where there is none, or one of another format (OldFormat where of
+    an older one)."""
     index_dir = Path(index_dir)
     rebuild = f"build it with: python -m corpora build CORPUS {index_dir}"
     if not index_dir.is_dir():
@@ -73,23 +131,33 @@ def read_manifest(index_dir: str | Path) -> Manifest:
     path = index_dir / MANIFEST_NAME
     if not path.is_file():
         raise InputError(f"{index_dir}: has no {MANIFEST_NAME}: not an index of ReSeek, or half-built; {rebuild}")
+    content = path.read_bytes()
+    found = _format_of(content)
+    if found not in (None, FORMAT):
+        kind = OldFormat if isinstance(found, int) and found < FORMAT else InputError
+        raise kind(f"{path}: is of format {found}, this version reads format {FORMAT}; {rebuild} --overwrite")
     try:
-        manifest = Manifest.model_validate_json(path.read_bytes())
+        return Manifest.model_validate_json(content)
     except ValidationError as error:
         raise InputError(f"{path}: is not a manifest of ReSeek ({first_problem(error)}); {rebuild}") from None
-    if manifest.format != FORMAT:
-        raise InputError(
-            f"{path}: is of format {manifest.format}, this version reads format {FORMAT}; {rebuild} --overwrite"
+
+
+def hash_files(
+    index_dir: Path, *, known: dict[str, FileRecord] | None = None, on_bytes: Callable[[int], None] | None = None
+) -> dict[str, FileRecord]:
+    """Size and sha256 of every file of an index, without the manifest and Lucene's lock, by name. Those `known` already
+    are not read. `on_bytes` is told how much was."""
+    known, made, before = known or {}, {}, 0
+    for name in index_files(index_dir):
+        start = before
+        made[name] = known.get(name) or hash_file(
+            index_dir / name, lambda done, start=start: on_bytes(start + done) if on_bytes else None
         )
-    return manifest
+        before += 0 if name in known else made[name].size
+    return made
 
 
-def hash_files(index_dir: Path) -> dict[str, FileRecord]:
-    """Size and sha256 of every file of an index, without the manifest and Lucene's lock, by name."""
-    return {name: _record(index_dir / name) for name in _names(index_dir)}
-
-
-def check_files(index_dir: str | Path, *, hashes: bool) -> Manifest:
+def check_files(index_dir: str | Path, *, hashes: bool, on_bytes: Callable[[int], None] | None = None) -> Manifest:
     """The manifest, after comparing it with the folder: the set of files, their sizes and, where asked, their hashes.
 
     Sizes cost nothing and find a broken copy; hashes read every byte. Raises InputError naming the first difference.
@@ -97,22 +165,32 @@ def check_files(index_dir: str | Path, *, hashes: bool) -> Manifest:
     index_dir = Path(index_dir)
     manifest = read_manifest(index_dir)
     rebuild = "copy the index again, or rebuild it with --overwrite"
-    names = _names(index_dir)
     # A foreign file is no trifle: Lucene opens the newest segments_N that it finds.
-    for name in sorted(set(names) ^ set(manifest.files)):
+    for name in sorted(set(index_files(index_dir)) ^ set(manifest.files)):
         what = "is missing" if name in manifest.files else "is not part of the index as it was built"
         raise InputError(f"{index_dir / name}: {what}; {rebuild}")
     for name, expected in sorted(manifest.files.items()):
         size = (index_dir / name).stat().st_size
         if size != expected.size:
             raise InputError(f"{index_dir / name}: has {size} bytes, the manifest says {expected.size}; {rebuild}")
-        if hashes and _record(index_dir / name) != expected:
-            raise InputError(f"{index_dir / name}: its content differs from the manifest's hash; {rebuild}")
+    if hashes:
+        for name, found in hash_files(index_dir, on_bytes=on_bytes).items():
+            if found != manifest.files[name]:
+                raise InputError(f"{index_dir / name}: its content differs from the manifest's hash; {rebuild}")
     return manifest
 
 
+def check_chain(index_dir: str | Path, manifest: Manifest) -> None:
+    """Raise InputError where the steps from version to version don't add up to what the index is said to hold."""
+    ends = [(step.parent, step.parent_passages) for step in manifest.parents[1:]]
+    ends.append((manifest.source.fingerprint, manifest.passages))
+    for number, (step, end) in enumerate(zip(manifest.parents, ends, strict=False), start=1):
+        if step.result != end:
+            raise InputError(f"{index_dir}: step {number} of its manifest's parents does not lead to what follows it")
+
+
 def matches(manifest: Manifest, corpus_path: str | Path) -> bool:
-    """Whether the index was built from the passages of this corpus file.
+    """Whether the index holds exactly the passages of this corpus file.
 
     A file of the same name, size and modification time as the one that was indexed is taken as the same, unread (as
     make and rsync do); any other file is read and fingerprinted.
@@ -123,7 +201,8 @@ def matches(manifest: Manifest, corpus_path: str | Path) -> bool:
     stat, source = path.stat(), manifest.source
     if (path.name, stat.st_size, stat.st_mtime_ns) == (source.name, source.size, source.mtime_ns):
         return True
-    return corpus_fingerprint(path) == source.fingerprint
+    form = source.format if source.format and _starts_as(path, source.format) else None
+    return corpus_fingerprint(path, form=form) == source.fingerprint
 
 
 def require_match(index_dir: str | Path, corpus_path: str | Path) -> Manifest:
@@ -137,11 +216,33 @@ def require_match(index_dir: str | Path, corpus_path: str | Path) -> Manifest:
     return manifest
 
 
-def _names(index_dir: Path) -> list[str]:
+def index_files(index_dir: Path) -> list[str]:
+    """The names of everything in the folder but the manifest and Lucene's lock."""
     return sorted(path.name for path in index_dir.iterdir() if path.name not in (MANIFEST_NAME, LOCK_NAME))
 
 
-def _record(path: Path) -> FileRecord:
+def hash_file(path: Path, on_bytes: Callable[[int], None] | None = None) -> FileRecord:
+    """Size and sha256 of one file."""
+    digest, size = hashlib.sha256(), 0
     with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return FileRecord(size=file.tell(), sha256=digest)
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+            size += len(chunk)
+            if on_bytes is not None:
+                on_bytes(size)
+    return FileRecord(size=size, sha256=digest.hexdigest())
+
+
+def _format_of(content: bytes) -> object:
+    try:
+        value = json.loads(content)
+    except ValueError:
+        return None
+    return value.get("format") if isinstance(value, dict) else None
+
+
+def _starts_as(path: Path, form: Format) -> bool:
+    try:
+        return next(read_passages(path, form=form), None) is not None
+    except InputError:
+        return False

@@ -1,71 +1,88 @@
-"""Passages: the record, its JSONL form, and the fingerprint of a corpus.
+"""Files of passages, read as a stream: plain or gzipped, in any of the forms of `corpora.formats`.
 
-One passage a line (`id`, `title`, `text`), plain or gzipped, told apart by content and not by the file's name. Reading
-streams: one line is in memory at a time. The fingerprint is a hash of the passages themselves, in order; compression,
-field order, extra fields and blank lines don't change it.
+Compression and form are told by content and not by the file's name. One line is in memory at a time. The corpus's
+fingerprint is one of the passages: compression, form, order, extra fields and blank lines don't change it.
 
-Does not know whether ids repeat (that needs memory: `corpora.index` checks it) nor how passages are indexed.
+Does not know whether ids repeat (`corpora.ids`) nor how passages are indexed.
 """
 
 import gzip
-import hashlib
-import json
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import BinaryIO
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+from corpora.formats import BadLine, Format, detect, line_parser
+from corpora.record import Fingerprint, Passage
+from reseek.errors import InputError
 
-from reseek.errors import InputError, first_problem
+__all__ = [
+    "Fingerprint",
+    "Format",
+    "Passage",
+    "corpus_fingerprint",
+    "corpus_format",
+    "numbered_passages",
+    "read_passages",
+]
 
 GZIP_MAGIC = b"\x1f\x8b"
 UTF8_BOM = b"\xef\xbb\xbf"
 REPORT_EVERY = 1000
 
-# Lucene refuses a term above 32,766 bytes, and an id is one term.
-Id = Annotated[str, StringConstraints(min_length=1, max_length=1024, pattern=r"\S")]
-NonBlank = Annotated[str, StringConstraints(pattern=r"\S")]
 
-
-class Passage(BaseModel):
-    """One passage of a corpus. `title` may be empty, `id` and `text` may not. Other fields of the file are ignored."""
-
-    model_config = ConfigDict(frozen=True)
-
-    id: Id
-    title: str
-    text: NonBlank
-
-
-def read_passages(path: str | Path, *, on_bytes: Callable[[int], None] | None = None) -> Iterator[Passage]:
-    """The passages of a JSONL or JSONL.gz file, in its order.
+def read_passages(
+    path: str | Path, *, form: Format | None = None, on_bytes: Callable[[int], None] | None = None
+) -> Iterator[Passage]:
+    """The passages of a file, in its order; `form` None: told by the first line.
 
     `on_bytes` is told now and then how many bytes of the file (as it lies on disk) have been read. Raises InputError
     naming file and line for a missing file, a line that is not a passage, or a damaged gzip stream; an empty file
     gives nothing.
     """
-    for _, passage in numbered_passages(path, on_bytes=on_bytes):
+    for _, passage in numbered_passages(path, form=form, on_bytes=on_bytes):
         yield passage
 
 
 def numbered_passages(
-    path: str | Path, *, on_bytes: Callable[[int], None] | None = None
+    path: str | Path, *, form: Format | None = None, on_bytes: Callable[[int], None] | None = None
 ) -> Iterator[tuple[int, Passage]]:
     """Like `read_passages`, each passage with its line number (from 1)."""
+    path = Path(path)
+    parse: Callable[[bytes], Passage] | None = None
+    with _open(path) as raw:
+        for number, line in _lines(path, raw):
+            try:
+                if parse is None:
+                    parse, header = line_parser(form or detect(line), line)
+                    if header:
+                        continue
+                passage = parse(line)
+            except BadLine as error:
+                raise InputError(f"{path}:{number}: {error}") from None
+            if on_bytes is not None and number % REPORT_EVERY == 0:
+                on_bytes(raw.tell())
+            yield number, passage
+
+
+def corpus_format(path: str | Path) -> Format | None:
+    """The form of a file by its first line; None for an empty one. Raises InputError as `read_passages` does."""
     path = Path(path)
     with _open(path) as raw:
         for number, line in _lines(path, raw):
             try:
-                passage = Passage.model_validate_json(line)
-            except ValidationError as error:
-                problem = first_problem(error).replace(" at line 1 column ", " at column ")
-                raise InputError(
-                    f"{path}:{number}: {problem}; a line is an object with strings id, title and text"
-                ) from None
-            if on_bytes is not None and number % REPORT_EVERY == 0:
-                on_bytes(raw.tell())
-            yield number, passage
+                return detect(line)
+            except BadLine as error:
+                raise InputError(f"{path}:{number}: {error}") from None
+    return None
+
+
+def corpus_fingerprint(path: str | Path, *, form: Format | None = None) -> str:
+    """The fingerprint of a corpus file, streamed. Raises InputError as `read_passages` does."""
+    fingerprint = Fingerprint()
+    for passage in read_passages(path, form=form):
+        fingerprint.add(passage)
+    return fingerprint.hexdigest()
 
 
 def _open(path: Path) -> BinaryIO:
@@ -89,26 +106,3 @@ def _lines(path: Path, raw: BinaryIO) -> Iterator[tuple[int, bytes]]:
                 yield number, line
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise InputError(f"{path}: the gzip stream breaks after line {number} ({error}); fetch it again") from None
-
-
-class Fingerprint:
-    """The content hash of a corpus, fed passage by passage: sha256 over the canonical (id, title, text) in order."""
-
-    def __init__(self) -> None:
-        self._hash = hashlib.sha256()
-
-    def add(self, passage: Passage) -> None:
-        # A JSON array a line: unambiguous whatever the strings hold.
-        record = json.dumps([passage.id, passage.title, passage.text], ensure_ascii=False, separators=(",", ":"))
-        self._hash.update(record.encode("utf-8") + b"\n")
-
-    def hexdigest(self) -> str:
-        return self._hash.hexdigest()
-
-
-def corpus_fingerprint(path: str | Path) -> str:
-    """The fingerprint of a corpus file, streamed. Raises InputError as `read_passages` does."""
-    fingerprint = Fingerprint()
-    for passage in read_passages(path):
-        fingerprint.add(passage)
-    return fingerprint.hexdigest()

@@ -17,7 +17,7 @@ import hashlib
 import os
 import queue
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -25,6 +25,7 @@ from typing import Any
 from reseek.errors import InputError
 from reseek.policy import Sample
 
+_CLOSED = "vLLM's engine is closed or has failed"
 _PATIENCE_S = 0.05  # an event loop that is busy with something else holds the engine up no longer than this
 
 
@@ -64,6 +65,7 @@ class VllmPolicy:
         self.temperature, self.seed = temperature, seed
         self._requests: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
         self._engine = _start(model, options, seed)
+        self._ended = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="vllm", daemon=True)
         self._thread.start()
 
@@ -81,8 +83,8 @@ class VllmPolicy:
         self._engine.engine_core.shutdown()
 
     async def sample(self, context_ids: Sequence[int], *, stop: Sequence[str], max_tokens: int) -> Sample:
-        if not self._thread.is_alive():
-            raise EngineFailed("vLLM's engine is closed or has failed")
+        if self._ended.is_set():
+            raise EngineFailed(_CLOSED)
         # Where they are defined: the same names of `vllm` itself are looked up anew at each call, for 20 microseconds.
         from vllm.inputs import TokensPrompt
         from vllm.sampling_params import RequestOutputKind, SamplingParams
@@ -103,6 +105,9 @@ class VllmPolicy:
         loop = asyncio.get_running_loop()
         request = _Request(TokensPrompt(prompt_token_ids=ids), parameters, loop, loop.create_future())
         self._requests.put(request)
+        if self._ended.is_set():  # perhaps after the thread has looked for the last time
+            request.result.cancel()
+            raise EngineFailed(_CLOSED)
         return await request.result
 
     # Below: only ever called in the engine's thread.
@@ -110,6 +115,7 @@ class VllmPolicy:
     def _serve(self) -> None:
         running: dict[str, _Request] = {}
         numbers = count()
+        cause: Exception | None = None
         try:
             while True:
                 for request in self._waiting(block=not running):
@@ -122,19 +128,20 @@ class VllmPolicy:
                 outputs = [output for output in (self._engine.step() if running else ()) if output.finished]
                 _hand_out([(running.pop(output.request_id), _sample(output.outputs[0])) for output in outputs])
         except Exception as error:
-            # Whatever it was, nobody is served any more: every caller learns why, none waits forever.
-            _hand_out([(request, _failure(error)) for request in running.values()])
-            running = {}
+            cause = error
             raise
         finally:
-            _hand_out([(request, EngineFailed("vLLM's engine was closed")) for request in running.values()])
+            # Whatever it was, nobody is served any more: every caller learns why, none waits forever.
+            self._ended.set()
+            left = [*running.values(), *filter(None, self._waiting(block=False))]
+            _hand_out([(request, _end(cause)) for request in left])
 
-    def _waiting(self, block: bool) -> list[_Request | None]:
+    def _waiting(self, block: bool) -> Iterator[_Request | None]:
         """What was asked since the last step; waits for the first where there is nothing else to do."""
-        found = [self._requests.get()] if block else []
+        if block:
+            yield self._requests.get()
         while not self._requests.empty():
-            found.append(self._requests.get())
-        return found
+            yield self._requests.get()
 
 
 def _start(model: str, options: EngineOptions, seed: int) -> Any:
@@ -189,9 +196,10 @@ def _wake(
     loop.call_soon(heard.set)  # behind the callers, who are next in line
 
 
-def _failure(error: Exception) -> EngineFailed:
-    failure = EngineFailed(f"vLLM's engine failed: {type(error).__name__}: {error}")
-    failure.__cause__ = error
+def _end(cause: Exception | None) -> EngineFailed:
+    """Why nobody is served any more."""
+    failure = EngineFailed(f"vLLM's engine failed: {type(cause).__name__}: {cause}" if cause else _CLOSED)
+    failure.__cause__ = cause
     return failure
 
 

@@ -30,11 +30,11 @@ _DEFAULT = Limits()
 
 
 class _Refused(Exception):
-    """A request that gets no result: why, and what its sender reads."""
+    """A request that gets no result: why, what its sender reads, and whether the rest of its body stays unread."""
 
-    def __init__(self, outcome: Outcome, status: int, detail: str) -> None:
+    def __init__(self, outcome: Outcome, status: int, detail: str, *, unread: bool = False) -> None:
         super().__init__(detail)
-        self.outcome, self.status, self.detail = outcome, status, detail
+        self.outcome, self.status, self.detail, self.unread = outcome, status, detail, unread
 
 
 class Desk:
@@ -64,8 +64,8 @@ class Desk:
             outcome, status, body = refused.outcome, refused.status, _detail(refused.detail)
             if status == 503:
                 headers["retry-after"] = str(self.limits.retry_after_s)
-            if outcome in (Outcome.TOO_LARGE, Outcome.GONE):
-                headers["connection"] = "close"  # the rest of the body is not read
+            if refused.unread:
+                headers["connection"] = "close"
         self.metrics.requests[outcome].inc()
         return Response(body, status, headers, "application/json")
 
@@ -129,7 +129,7 @@ async def _read(request: Request, most_bytes: int) -> bytes:
     async for chunk in request.stream():
         size += len(chunk)
         if size > most_bytes:
-            raise _Refused(Outcome.TOO_LARGE, 413, f"the body is larger than {most_bytes} bytes")
+            raise _Refused(Outcome.TOO_LARGE, 413, f"the body is larger than {most_bytes} bytes", unread=True)
         chunks.append(chunk)
     return b"".join(chunks)
 
@@ -153,9 +153,9 @@ def _refusal(error: Exception, limits: Limits) -> _Refused:
         case WireError():
             return _Refused(Outcome.MALFORMED, 422, str(error))
         case ClientDisconnect():
-            return _Refused(Outcome.GONE, 400, "the request is incomplete")
-        case TimeoutError():
-            return _Refused(Outcome.TIMEOUT, 503, f"no answer within {limits.timeout_s:g} s")
+            return _Refused(Outcome.GONE, 400, "the request is incomplete", unread=True)
+        case TimeoutError():  # perhaps while its body was still coming
+            return _Refused(Outcome.TIMEOUT, 503, f"no answer within {limits.timeout_s:g} s", unread=True)
         case SearchFailed():
             _log.error("search failed: %s", error)
             return _Refused(Outcome.FAILED, 503, f"the search failed: {error}")

@@ -78,16 +78,19 @@ def _unpinned_offload() -> None:
 
 
 def _micro_batches_of_like_length() -> None:
-    """verl/utils/seqlen_balancing.py, rearrange_micro_batches, as verl/workers/engine/utils.py calls it: balances sums
-    of lengths, for packed rows. Without flash attention rows are padded, and a budget of tokens then means padded ones.
-    Only for the engines: `use_remove_padding` is false wherever the platform is the CPU (conf/train.yaml)."""
+    """verl/utils/seqlen_balancing.py, rearrange_micro_batches, before verl/workers/engine/utils.py takes it from there:
+    balances sums of lengths, for packed rows. Without flash attention rows are padded, and a budget of tokens then
+    means padded ones: `use_remove_padding` is false wherever the platform is the CPU (conf/train.yaml)."""
+    import functools
+
     import torch
     import torch.distributed as dist
-    import verl.workers.engine.utils as engine_utils
+    import verl.utils.seqlen_balancing as seqlen_balancing
     from verl.utils import tensordict_utils
 
     from reseek.training.micro_batches import cut_by_length
 
+    @functools.wraps(seqlen_balancing.rearrange_micro_batches)
     def rearrange_micro_batches(
         batch,
         max_token_len,
@@ -108,7 +111,7 @@ def _micro_batches_of_like_length() -> None:
             parts = cut_by_length(lengths, int(max_token_len), int(count))
         return [tensordict_utils.index_select_tensor_dict(batch, part) for part in parts], parts
 
-    engine_utils.rearrange_micro_batches = rearrange_micro_batches
+    seqlen_balancing.rearrange_micro_batches = rearrange_micro_batches
 
 
 def _log_probabilities_by_many_rows() -> None:

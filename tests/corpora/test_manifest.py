@@ -8,8 +8,11 @@ import pytest
 from corpora.manifest import (
     FORMAT,
     MANIFEST_NAME,
+    FileRecord,
     Manifest,
     Source,
+    Step,
+    check_chain,
     check_files,
     hash_files,
     matches,
@@ -80,6 +83,9 @@ def test_no_folder_no_manifest_broken_manifest_other_format(index, tmp_path):
     path.write_text(content.replace(f'"format": {FORMAT}', '"format": 99'))
     with pytest.raises(InputError, match="is of format 99"):
         read_manifest(index)
+    path.write_text('{"format": 1, "passages": 1}')  # as version 0.1 wrote it: other fields
+    with pytest.raises(InputError, match=r"is of format 1, this version reads format 2; build it with.*--overwrite"):
+        read_manifest(index)
     path.unlink()
     with pytest.raises(InputError, match="half-built"):
         read_manifest(index)
@@ -125,6 +131,40 @@ def test_a_changed_corpus_is_refused_naming_both(index, corpus):
     with pytest.raises(InputError) as caught:
         require_match(index, corpus)
     assert str(index) in str(caught.value) and str(corpus) in str(caught.value) and "--overwrite" in str(caught.value)
+
+
+def step(manifest, **changes):
+    """A step that led to this manifest: one passage replaced one."""
+    fields = {
+        "parent": manifest.source.fingerprint,
+        "parent_passages": 1,
+        "removed": 1,
+        "removed_fingerprint": "5",
+        "added": 1,
+        "added_fingerprint": "5",
+        "added_from": "new.jsonl",
+        "created": "2026-01-01T00:00:00+00:00",
+    }
+    return Step(**fields | changes)
+
+
+def test_the_steps_from_version_to_version_add_up(index):
+    manifest = read_manifest(index)
+    check_chain(index, manifest)
+    check_chain(index, manifest.model_copy(update={"parents": (step(manifest), step(manifest))}))
+    for wrong in ({"added": 2}, {"parent": "1"}, {"removed_fingerprint": "6"}):
+        for parents in ((step(manifest, **wrong), step(manifest)), (step(manifest), step(manifest, **wrong))):
+            with pytest.raises(InputError, match="of its manifest's parents does not lead to what follows"):
+                check_chain(index, manifest.model_copy(update={"parents": parents}))
+
+
+def test_known_files_are_not_read_again(index):
+    known = {"_0.fdt": FileRecord(size=1, sha256="known")}
+    found = hash_files(index, known=known)
+    assert found["_0.fdt"].sha256 == "known" and found["segments_1"] == hash_files(index)["segments_1"]
+    told = []
+    hash_files(index, on_bytes=told.append)
+    assert told == sorted(told) and told[-1] == sum(record.size for record in hash_files(index).values())
 
 
 def test_a_missing_corpus_is_named(index, tmp_path):

@@ -1,0 +1,46 @@
+"""Building the index that is searched, measured: seconds, size, peak memory. Built once, kept with its figures.
+
+`python -m benchmarks.search.building CORPUS INDEX` is the process that builds and tells. Knows nothing of searching.
+"""
+
+import json
+import resource
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from benchmarks.search.material import Material
+
+
+def ensure_index(material: Material, cache: Path) -> tuple[Path, dict]:
+    """The index's folder and what was measured when it was built (`built`: when that was)."""
+    index = cache / f"index-{material.corpus.name.partition('.')[0]}"
+    figures = index.with_suffix(".json")
+    if not (index.is_dir() and figures.is_file()):
+        command = [sys.executable, "-m", "benchmarks.search.building", str(material.corpus), str(index)]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+        figures.write_text(done.stdout.splitlines()[-1] + "\n")
+    return index, json.loads(figures.read_text())
+
+
+def main() -> None:
+    from corpora.index import build_index
+
+    corpus, index = Path(sys.argv[1]), Path(sys.argv[2])
+    started, busy = time.perf_counter(), time.process_time()
+    manifest = build_index(corpus, index, overwrite=index.is_dir())
+    figures = {
+        "passages": manifest.passages,
+        "index_seconds": round(time.perf_counter() - started, 1),
+        "index_cpu_seconds": round(time.process_time() - busy, 1),
+        "index_mb": round(sum(file.size for file in manifest.files.values()) / 1e6, 1),
+        "index_peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6),
+        "built": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""The benchmark's tables and its JSON.
+
+Invariant: a goal is judged by the worst corpus. Whoever adds a part (dense search, injecting) adds its goals to GOALS
+and its figures to the result under the same keys. Knows nothing of how cases were measured.
+"""
+
+from collections.abc import Mapping
+from statistics import median
+
+from rich.table import Table
+
+from benchmarks.search.measure import CASES, MANY, ratio
+
+# What each should reach at least. `_p99_over_p50` keys are bounded from above.
+GOALS = {
+    "in_process_vs_lucene_batch": 0.9,
+    "service_vs_in_process": 0.5,
+    "service_vs_serial_64": 1.5,
+}
+MOST_P99_OVER_P50 = 10.0
+_NAMES = {
+    "lucene_batch": "Anserini's batch_search, passages read",
+    "lucene_batch_unread": "Anserini's batch_search, left in Java",
+    "in_process": "ours, in process",
+    "serial": "one query after another, HTTP",
+    "service": "our service",
+    "client": "our service, our client",
+}
+
+
+def figures(measured: Mapping) -> dict:
+    """What one corpus showed: the ratios (medians over rounds), and each case's medians."""
+    rounds = measured["rounds"]
+    many = f"_{MANY}"
+    cases = {}
+    for case in CASES:
+        ones = rounds[case.key]
+        cases[case.key] = {
+            name: round(median(one[name] for one in ones), 3) for name in ("qps", "p50_ms", "p99_ms") if name in ones[0]
+        } | {
+            name: round(median(1000 * one[source] / one["queries"] for one in ones), 3)
+            for name, source in (("server_cpu_ms_per_query", "server_cpu_s"), ("load_cpu_ms_per_query", "cpu_s"))
+            if source in ones[0]
+        }
+    return {
+        "in_process_vs_lucene_batch": round(ratio(rounds, f"in_process{many}", "lucene_batch"), 3),
+        "in_process_vs_lucene_batch_unread": round(ratio(rounds, f"in_process{many}", "lucene_batch_unread"), 3),
+        "service_vs_in_process": round(ratio(rounds, f"service{many}", f"in_process{many}"), 3),
+        "service_vs_serial_64": round(ratio(rounds, f"service{many}", f"serial{many}"), 3),
+        "client_vs_in_process": round(ratio(rounds, f"client{many}", f"in_process{many}"), 3),
+        "worst_p99_over_p50": round(
+            max(
+                cases[key]["p99_ms"] / cases[key]["p50_ms"]
+                for key in ("in_process_1", f"in_process{many}", f"service{many}", "service_1")
+            ),
+            2,
+        ),
+        "cases": cases,
+        "cold_start_s": {name: round(value, 1) for name, value in measured["cold_start_s"].items()},
+        "rss_mb": {name: round(value) for name, value in measured["rss_mb"].items()},
+    }
+
+
+def summary(corpora: Mapping[str, dict]) -> dict:
+    """The goals' keys over all corpora, the worst of each, and whether all are reached."""
+    worst = {key: min(one[key] for one in corpora.values()) for key in GOALS}
+    tail = max(one["worst_p99_over_p50"] for one in corpora.values())
+    reached = all(worst[key] >= goal for key, goal in GOALS.items()) and tail <= MOST_P99_OVER_P50
+    return worst | {"worst_p99_over_p50": tail, "goals_reached": reached, "corpora": dict(corpora)}
+
+
+def index_table(corpora: Mapping[str, dict]) -> Table:
+    shown = Table(title="Indexing (2 threads)")
+    for header in ("corpus", "passages", "seconds", "CPU seconds", "size MB", "peak memory MB", "measured"):
+        shown.add_column(header, justify="left" if header == "corpus" else "right")
+    for name, one in corpora.items():
+        index = one["index"]
+        shown.add_row(
+            name,
+            f"{index['passages']:,}",
+            str(index["index_seconds"]),
+            str(index["index_cpu_seconds"]),
+            str(index["index_mb"]),
+            str(index["index_peak_mb"]),
+            index["built"],
+        )
+    return shown
+
+
+def case_table(name: str, one: Mapping) -> Table:
+    starts = ", ".join(f"{key} {value} s" for key, value in one["cold_start_s"].items())
+    memory = ", ".join(f"{key} {value} MB" for key, value in one["rss_mb"].items())
+    shown = Table(
+        title=f"{name}: top 3, cache off, distinct queries", caption=f"cold start: {starts}; memory: {memory}"
+    )
+    for header in ("", "clients", "queries/s", "p50 ms", "p99 ms", "CPU ms/query", "of the load"):
+        shown.add_column(header, justify="right" if header else "left")
+    for case in CASES:
+        row = one["cases"][case.key]
+        shown.add_row(
+            _NAMES[case.system],
+            str(case.clients or "one call"),
+            f"{row['qps']:,.0f}",
+            *(f"{row[key]:.2f}" if key in row else "" for key in ("p50_ms", "p99_ms")),
+            f"{row['server_cpu_ms_per_query']:.2f}",
+            f"{row['load_cpu_ms_per_query']:.2f}" if "load_cpu_ms_per_query" in row else "",
+        )
+    return shown
+
+
+def goal_table(result: Mapping) -> Table:
+    shown = Table(title="Goals (the worst corpus; medians over rounds)")
+    for header in ("", "measured", "goal"):
+        shown.add_column(header, justify="right" if header else "left")
+    for key, goal in GOALS.items():
+        shown.add_row(key, f"{result[key]:.2f}", f">= {goal}")
+    shown.add_row("worst_p99_over_p50", f"{result['worst_p99_over_p50']:.1f}", f"<= {MOST_P99_OVER_P50:g}")
+    return shown

@@ -1,0 +1,174 @@
+"""Build the Lucene index of a corpus file.
+
+Invariant: a folder under the index's name holds every passage of the corpus exactly once, or it does not come to be
+(`corpora.places`). Counts are compared at each batch and again on the finished index, because Anserini drops a document
+that it can't index without an error. Passages stream through in batches; of the ids only eight bytes each stay.
+
+A build that is killed starts again from the beginning: an index of 21 million passages is a matter of minutes, and half
+of one is worth nothing to anybody. Does not know how an index is searched (`reseek.search.lucene`).
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from corpora.documents import document_of
+from corpora.engine import ANALYZER, BATCH, add_documents, batched, indexer, writing
+from corpora.ids import SeenIds, first_repeat
+from corpora.jvm import engine_versions
+from corpora.manifest import (
+    FORMAT,
+    LOCK_NAME,
+    FileRecord,
+    Manifest,
+    Source,
+    Storing,
+    hash_files,
+    index_files,
+    write_manifest,
+)
+from corpora.passages import Format, corpus_format, numbered_passages
+from corpora.places import building
+from corpora.prefetch import prefetched
+from corpora.progress import PatientBar
+from corpora.reader import Reader
+from corpora.record import Fingerprint, Passage
+from reseek.errors import InputError
+
+Report = Callable[[int, str], None]
+
+
+def build_index(
+    corpus_path: str | Path,
+    index_dir: str | Path,
+    *,
+    form: Format | None = None,
+    k1: float = 0.9,
+    b: float = 0.4,
+    threads: int = 2,
+    overwrite: bool = False,
+    progress: Report | None = None,
+) -> Manifest:
+    """Index a corpus; the folder appears only when it is complete. Returns its manifest.
+
+    `form` None: told by the file's first line. `progress` is told (bytes of the corpus file read, a note); without it a
+    bar shows on stderr after five seconds. Raises InputError for a bad line, a repeated id, an empty corpus, a
+    parameter out of range, or a folder that is in the way: `overwrite` replaces an index of ReSeek (until the new one
+    is complete the old one stays), nothing else.
+    """
+    corpus_path, index_dir = Path(corpus_path), Path(index_dir)
+    check_parameters(k1, b, threads)
+    if not corpus_path.is_file():
+        raise InputError(f"{corpus_path}: no such corpus file")
+    with building(index_dir, overwrite=overwrite) as made, writing(index_dir):
+        before = corpus_path.stat()
+        form = form or corpus_format(corpus_path)
+        count, fingerprint = _fill(corpus_path, form, made.folder, threads, progress)
+        after = corpus_path.stat()
+        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+            raise InputError(f"{corpus_path}: changed while it was being indexed; build again")
+        manifest = Manifest(
+            format=FORMAT,
+            passages=count,
+            source=Source(
+                name=corpus_path.name,
+                fingerprint=fingerprint,
+                format=form,
+                size=before.st_size,
+                mtime_ns=before.st_mtime_ns,
+            ),
+            analyzer=ANALYZER,
+            k1=k1,
+            b=b,
+            engine=engine_versions(),
+            created=now(),
+            files=finished_files(made.folder),
+        )
+        write_manifest(made.folder, manifest)
+        made.place()
+    return manifest
+
+
+def finished_files(folder: Path, known: dict[str, FileRecord] | None = None) -> dict[str, FileRecord]:
+    """The files of an index that nobody writes to any more; those `known` are not read again. Lucene's lock goes."""
+    (folder / LOCK_NAME).unlink(missing_ok=True)
+    unread = sum((folder / name).stat().st_size for name in index_files(folder) if name not in (known or {}))
+    with PatientBar("hashing", unread) as bar:
+        return hash_files(folder, known=known, on_bytes=bar)
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def check_parameters(k1: float, b: float, threads: int) -> None:
+    """Raises InputError for parameters that BM25 or an indexer can't have."""
+    if not 0 <= k1 < float("inf"):
+        raise InputError(f"k1 = {k1}: must be a number from 0 upwards (0.9 is usual)")
+    if not 0 <= b <= 1:
+        raise InputError(f"b = {b}: must lie between 0 and 1 (0.4 is usual)")
+    if threads < 1:
+        raise InputError(f"threads = {threads}: must be at least 1")
+
+
+def check_count(place: str, taken: int, given: int) -> None:
+    """Raises InputError where Lucene took fewer passages than it was given."""
+    if taken != given:
+        raise InputError(f"{place}: Lucene took {taken} of {given} passages; is the disk full? Nothing was kept")
+
+
+def _fill(
+    corpus_path: Path, form: Format | None, folder: Path, threads: int, progress: Report | None
+) -> tuple[int, str]:
+    """Write every passage into the folder: (how many, the fingerprint)."""
+    seen, fingerprint = SeenIds(), Fingerprint()
+    with PatientBar(f"indexing {corpus_path.name}", corpus_path.stat().st_size) as bar:
+        report = progress or bar
+        numbered = numbered_passages(
+            corpus_path, form=form, on_bytes=lambda done: report(done, f"{len(seen):,} passages")
+        )
+        batches = _documents(_distinct(numbered, seen, corpus_path, form), fingerprint)
+        with (
+            indexer(folder, storing=Storing(), threads=threads) as lucene,
+            contextlib.closing(prefetched(batches)) as ready,  # Java indexes one batch while Python reads the next
+        ):
+            for first, last, documents in ready:
+                taken = add_documents(lucene, documents)
+                check_count(f"{corpus_path}, lines {first}-{last}", taken, len(documents))
+    if not len(seen):
+        raise InputError(f"{corpus_path}: holds no passage")
+    with Reader(folder) as reader:
+        check_count(f"{corpus_path}, the finished index", reader.live, len(seen))
+    return len(seen), fingerprint.hexdigest()
+
+
+def _documents(
+    numbered: Iterator[tuple[int, Passage]], fingerprint: Fingerprint
+) -> Iterator[tuple[int, int, list[str]]]:
+    """Batches of stored forms with their first and last line, the passages added to the fingerprint."""
+    for batch in batched(numbered, BATCH):
+        for _, passage in batch:
+            fingerprint.add(passage)
+        yield batch[0][0], batch[-1][0], [document_of(passage) for _, passage in batch]
+
+
+def _distinct(
+    numbered: Iterator[tuple[int, Passage]], seen: SeenIds, corpus_path: Path, form: Format | None
+) -> Iterator[tuple[int, Passage]]:
+    """The same passages, after a look at their ids; raises InputError naming both lines where one repeats."""
+    checked: set[int] = set()
+
+    def check() -> None:
+        if new := seen.suspects() - checked:
+            again = ((number, passage.id) for number, passage in numbered_passages(corpus_path, form=form))
+            if found := first_repeat(again, new):
+                first, number, id = found
+                raise InputError(f"{corpus_path}:{number}: id {id!r} stands already on line {first}; ids must differ")
+            checked.update(new)  # an accident of hashing
+
+    for number, passage in numbered:
+        if seen.add(passage.id):
+            check()
+        yield number, passage
+    check()
