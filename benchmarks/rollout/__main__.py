@@ -8,6 +8,7 @@ import gc
 import json
 import os
 import sys
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
 from typing import Annotated
@@ -18,7 +19,7 @@ from rich.console import Console
 from benchmarks.rollout.engine import ExactEngine
 from benchmarks.rollout.latency import NO_LATENCY, SPREAD, Latency
 from benchmarks.rollout.lengths import read_lengths
-from benchmarks.rollout.measure import Bench, Schedule, measure
+from benchmarks.rollout.measure import Bench, Duel, Pair, Strategy, measure
 from benchmarks.rollout.report import summary, table
 from benchmarks.rollout.workload import make_workload
 from reseek.environment import cpu_environment
@@ -40,12 +41,26 @@ _ENVIRONMENT = {
 }
 
 
+@dataclass(frozen=True)
+class Plan:
+    """How much is run. The limit is measured on more episodes: while the last ones end, places stay empty, which is the
+    episodes' nature and not the machinery's fault."""
+
+    latencies: tuple[Latency, ...]
+    episodes: int
+    repeats: int
+    limit_episodes: int
+    limit_repeats: int
+
+
+_QUICK = Plan((_200_MS,), episodes=256, repeats=1, limit_episodes=384, limit_repeats=2)
+_FULL = Plan((NO_LATENCY, _20_MS, _200_MS, _CONSTANT), episodes=512, repeats=3, limit_episodes=1024, limit_repeats=5)
+
+
 def main(
     quick: Annotated[bool, typer.Option("--quick", help="under a minute: fewer episodes, latencies, repeats")] = False,
-    episodes: Annotated[int | None, typer.Option(help="episodes per run; default 512, quick 256", min=1)] = None,
-    repeats: Annotated[
-        int | None, typer.Option(help="repeats of each pair; default 3 or 5, quick 1 or 3", min=1)
-    ] = None,
+    episodes: Annotated[int | None, typer.Option(help="episodes per run, instead of 256 to 1024", min=1)] = None,
+    repeats: Annotated[int | None, typer.Option(help="repeats of each pair, instead of 1 to 5", min=1)] = None,
     threads: Annotated[int, typer.Option(help="the engine's OpenMP threads", min=1)] = 2,
 ) -> None:
     """How fast are many episodes at once?
@@ -67,21 +82,24 @@ def main(
     cache.mkdir(parents=True, exist_ok=True)
     # Before torch is imported: OpenMP reads it once.
     os.environ.update(cpu_environment(ClusterSettings(forward_tokens=1, threads=threads)) | _ENVIRONMENT)
-    schedule = Schedule(
-        latencies=(_200_MS,) if quick else (NO_LATENCY, _20_MS, _200_MS, _CONSTANT),
-        repeats=repeats or (1 if quick else 3),
-        limit_repeats=repeats or (3 if quick else 5),
-    )
+    plan = _QUICK if quick else _FULL
+    if episodes is not None:
+        plan = replace(plan, episodes=episodes, limit_episodes=episodes)
+    if repeats is not None:
+        plan = replace(plan, repeats=repeats, limit_repeats=repeats)
     started = monotonic()
     with output_to(cache / "rollout-benchmark.log", verbose=False) as terminal:
         console = Console(file=terminal, highlight=False, soft_wrap=True)
-        result = _run(cache, schedule, episodes or (256 if quick else 512), threads, console)
-        result["seconds_in_all"] = round(monotonic() - started, 1)
-        print(json.dumps(result), file=terminal)
+        facts = {"in_flight": IN_FLIGHT, "latency_spread": SPREAD, "threads": threads, "cores": os.cpu_count()}
+        facts["load_before"] = round(os.getloadavg()[0], 1)
+        duels, facts["prefix_caching"] = _run(cache, plan, console)
+        facts["seconds_in_all"] = round(monotonic() - started, 1)
+        Console(file=terminal, width=max(console.width, _WIDTH)).print(table(duels, IN_FLIGHT))
+        print(json.dumps(summary(duels, facts)), file=terminal)
 
 
-def _run(cache: Path, schedule: Schedule, episodes: int, threads: int, console: Console) -> dict:
-    load_before = round(os.getloadavg()[0], 1)
+def _run(cache: Path, plan: Plan, console: Console) -> tuple[list[Duel], str]:
+    """The duels, and how the engine's prefix cache was set."""
     # Here: these import torch.
     from fictionalhot.world import ensure_world
     from reseek.policy.micro import make_tokenizer, syllable_ids
@@ -92,32 +110,24 @@ def _run(cache: Path, schedule: Schedule, episodes: int, threads: int, console: 
     model = ensure_micro(cache, ensure_world(cache / "world-0"), steps=0)  # random: what it says is thrown away
     tokenizer = make_tokenizer()
     after_a_blank = syllable_ids(tokenizer)[0]
-    workload = make_workload(read_lengths(), episodes, tokenizer, after_a_blank, MICRO_AGENT)
     room = MICRO_AGENT.prompt_tokens + MICRO_AGENT.response_tokens
-    options = EngineOptions("cpu", "float32", max_model_len=room, concurrency=IN_FLIGHT)
     console.print("starting vLLM")
-    with VllmPolicy(str(model), options) as policy:
+    with VllmPolicy(str(model), EngineOptions("cpu", "float32", max_model_len=room, concurrency=IN_FLIGHT)) as policy:
         engine = ExactEngine(policy)
 
         def prepare() -> None:
             engine.forget()
             gc.collect()  # not in the middle of somebody's run
 
-        bench = Bench(workload, engine, prepare, IN_FLIGHT)
-        console.print("warming up")
-        bench.warm_up()
-        duels = measure(bench, schedule, console.print)
-        prefix_caching = engine.prefix_caching
-    Console(file=console.file, width=max(console.width, _WIDTH)).print(table(duels, workload, IN_FLIGHT))
-    facts = {
-        "in_flight": IN_FLIGHT,
-        "latency_spread": SPREAD,
-        "prefix_caching": prefix_caching,
-        "threads": threads,
-        "cores": os.cpu_count(),
-        "load_before": load_before,
-    }
-    return summary(duels, workload, facts)
+        def bench(episodes: int) -> Bench:
+            workload = make_workload(read_lengths(), episodes, tokenizer, after_a_blank, MICRO_AGENT)
+            return Bench(workload, engine, prepare, IN_FLIGHT)
+
+        long, short = bench(plan.limit_episodes), bench(plan.episodes)
+        long.warm_up()
+        pairs = [Pair(long, Strategy.ENGINE_LIMIT, NO_LATENCY, plan.limit_repeats)]
+        pairs += [Pair(short, Strategy.TURN_SYNCHRONOUS, latency, plan.repeats) for latency in plan.latencies]
+        return measure(pairs, console.print), engine.prefix_caching
 
 
 if __name__ == "__main__":

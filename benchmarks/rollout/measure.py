@@ -1,8 +1,8 @@
 """Run the strategies side by side and compare what they took.
 
 Invariant: two times are compared only within one repeat, where they lie side by side, and only after the calls behind
-them were found to be the same; who goes first changes from repeat to repeat, so that drift favours nobody. Knows
-nothing of tables.
+them were found to be the planned ones; who goes first changes from repeat to repeat, so that drift favours nobody.
+Knows nothing of tables.
 """
 
 import asyncio
@@ -13,33 +13,71 @@ from dataclasses import dataclass
 from enum import Enum
 from statistics import median
 
-from benchmarks.rollout.latency import NO_LATENCY, DelayedSearch, Latency
+from benchmarks.rollout.latency import DelayedSearch, Latency
 from benchmarks.rollout.strategies import Recorder, asynchronous, engine_limit, turn_synchronous
 from benchmarks.rollout.workload import Call, Engine, WorkDiffers, Workload
+from reseek.policy import Sample
 
 
 class Strategy(Enum):
     """Who is measured."""
 
-    ASYNCHRONOUS = "asynchronous episodes"
-    TURN_SYNCHRONOUS = "turn-synchronous loop"
+    ASYNCHRONOUS = "asynchronous"
+    TURN_SYNCHRONOUS = "turn-synchronous"
     ENGINE_LIMIT = "engine's limit"
 
 
-@dataclass(frozen=True)
-class Schedule:
-    """How often ours runs beside the turn-synchronous loop, under each of `latencies`, and beside the engine's limit,
-    always without latency."""
+class Bench:
+    """One engine and one workload. `prepare` is called before each run."""
 
-    latencies: tuple[Latency, ...]
+    def __init__(self, workload: Workload, engine: Engine, prepare: Callable[[], None], in_flight: int) -> None:
+        self.workload, self._engine, self._prepare, self._in_flight = workload, engine, prepare, in_flight
+        self.calls = _calls_of(workload, in_flight)
+        self._planned = Counter(self.calls)
+
+    def warm_up(self, calls: int = 256) -> None:
+        """Have the engine do some of the work, unmeasured."""
+        self._timed(engine_limit(self.calls[:calls], self._engine))
+
+    def seconds(self, strategy: Strategy, latency: Latency) -> float:
+        """One run. Raises WorkDiffers unless it made the very calls that were planned."""
+        recorder = Recorder(self._engine)
+        if strategy is Strategy.ENGINE_LIMIT:
+            run = engine_limit(self.calls, recorder)
+        else:
+            play = asynchronous if strategy is Strategy.ASYNCHRONOUS else turn_synchronous
+            run = play(self.workload, recorder, DelayedSearch(self.workload, latency), self._in_flight)
+        taken = self._timed(run)
+        if Counter(recorder.calls) != self._planned:
+            raise WorkDiffers(f"{strategy.value}, {latency.name}: made other calls than were planned")
+        return taken
+
+    def _timed(self, run: Coroutine[None, None, None]) -> float:
+        self._prepare()
+
+        async def timed() -> float:
+            started = time.perf_counter()
+            await run
+            return time.perf_counter() - started
+
+        return asyncio.run(timed())
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Ours beside another strategy: on what, under which latency, how often."""
+
+    bench: Bench
+    other: Strategy
+    latency: Latency
     repeats: int
-    limit_repeats: int
 
 
 @dataclass(frozen=True)
 class Duel:
-    """Seconds of the asynchronous episodes and of another strategy, side by side, once per repeat."""
+    """What came of a pair: seconds of ours and of the other strategy, once per repeat."""
 
+    workload: Workload
     other: Strategy
     latency: Latency
     ours: tuple[float, ...]
@@ -55,66 +93,37 @@ class Duel:
         return median(self.speedups)
 
 
-class Bench:
-    """One engine and one workload, for all measurements. `prepare` is called before each run."""
-
-    def __init__(self, workload: Workload, engine: Engine, prepare: Callable[[], None], in_flight: int) -> None:
-        self._workload, self._engine, self._prepare, self._in_flight = workload, engine, prepare, in_flight
-        self._known: list[Call] = []
-
-    def warm_up(self) -> list[Call]:
-        """Run the episodes once without latency, and keep their calls in the order in which they came."""
-        recorder = Recorder(self._engine)
-        self._timed(asynchronous(self._workload, recorder, self._workload, self._in_flight))
-        calls = recorder.calls
-        if (len(calls), sum(call.tokens for call in calls)) != (self._workload.calls, self._workload.sampled_tokens):
-            raise WorkDiffers("the episodes made other calls than were planned")
-        self._known = calls
-        return calls
-
-    def seconds(self, strategy: Strategy, latency: Latency) -> float:
-        """One run. Raises WorkDiffers unless it made the very calls that `warm_up` made."""
-        recorder = Recorder(self._engine)
-        search = DelayedSearch(self._workload, latency)
-        if strategy is Strategy.ENGINE_LIMIT:
-            run = engine_limit(self._known, recorder)
-        else:
-            play = asynchronous if strategy is Strategy.ASYNCHRONOUS else turn_synchronous
-            run = play(self._workload, recorder, search, self._in_flight)
-        taken = self._timed(run)
-        if Counter(recorder.calls) != Counter(self._known):
-            raise WorkDiffers(f"{strategy.value}, {latency.name}: made other calls than the first run")
-        return taken
-
-    def _timed(self, run: Coroutine[None, None, None]) -> float:
-        self._prepare()
-
-        async def timed() -> float:
-            started = time.perf_counter()
-            await run
-            return time.perf_counter() - started
-
-        return asyncio.run(timed())
-
-
-def measure(bench: Bench, schedule: Schedule, say: Callable[[str], None] = lambda text: None) -> list[Duel]:
-    """All duels of a schedule, the engine's limit first."""
-    pairs = [(Strategy.ENGINE_LIMIT, NO_LATENCY, schedule.limit_repeats)]
-    pairs += [(Strategy.TURN_SYNCHRONOUS, latency, schedule.repeats) for latency in schedule.latencies]
-    times: dict[tuple[Strategy, Latency], list[tuple[float, float]]] = {pair[:2]: [] for pair in pairs}
-    for number in range(max(schedule.repeats, schedule.limit_repeats)):
-        for other, latency, repeats in pairs:
-            if number >= repeats:
+def measure(pairs: Sequence[Pair], say: Callable[[str], None] = lambda text: None) -> list[Duel]:
+    """All pairs, the first repeat of each before the second of any."""
+    times: dict[int, list[tuple[float, float]]] = {number: [] for number in range(len(pairs))}
+    for repeat in range(max(pair.repeats for pair in pairs)):
+        for number, pair in enumerate(pairs):
+            if repeat >= pair.repeats:
                 continue
-            order = [Strategy.ASYNCHRONOUS, other]
-            taken = {strategy: bench.seconds(strategy, latency) for strategy in order[:: -1 if number % 2 else 1]}
-            times[other, latency].append((taken[Strategy.ASYNCHRONOUS], taken[other]))
+            order = [Strategy.ASYNCHRONOUS, pair.other][:: -1 if repeat % 2 else 1]
+            taken = {strategy: pair.bench.seconds(strategy, pair.latency) for strategy in order}
+            ours, others = taken[Strategy.ASYNCHRONOUS], taken[pair.other]
+            times[number].append((ours, others))
             say(
-                f"{number + 1}/{repeats} {latency.name}: {Strategy.ASYNCHRONOUS.value}"
-                f" {taken[Strategy.ASYNCHRONOUS]:.2f} s, {other.value} {taken[other]:.2f} s"
+                f"{repeat + 1}/{pair.repeats} latency {pair.latency.name}: {Strategy.ASYNCHRONOUS.value} {ours:.2f} s,"
+                f" {pair.other.value} {others:.2f} s"
             )
-    return [_duel(other, latency, times[other, latency]) for other, latency, _ in pairs]
+    return [
+        Duel(pair.bench.workload, pair.other, pair.latency, *zip(*times[number], strict=True))
+        for number, pair in enumerate(pairs)
+    ]
 
 
-def _duel(other: Strategy, latency: Latency, times: Sequence[tuple[float, float]]) -> Duel:
-    return Duel(other, latency, tuple(ours for ours, _ in times), tuple(others for _, others in times))
+def _calls_of(workload: Workload, in_flight: int) -> list[Call]:
+    """The calls of a workload in the order in which asynchronous episodes make them, found without an engine."""
+
+    class Dry:
+        async def sample(self, call: Call) -> Sample:
+            await asyncio.sleep(0)  # the other episodes' turn
+            return Sample((0,) * call.tokens)
+
+    recorder = Recorder(Dry())
+    asyncio.run(asynchronous(workload, recorder, workload, in_flight))
+    if (len(recorder.calls), sum(call.tokens for call in recorder.calls)) != (workload.calls, workload.sampled_tokens):
+        raise WorkDiffers("the episodes make other calls than were planned")
+    return recorder.calls

@@ -51,8 +51,8 @@ class Connection:
 
     async def ask(self, query: str) -> None:
         body = encode_request([query], K)
-        self.writer.write(b"POST /retrieve HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n")
-        self.writer.write(b"content-length: %d\r\n\r\n%s" % (len(body), body))
+        head = b"POST /retrieve HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
+        self.writer.write(head % len(body) + body)
         head = await self.reader.readuntil(b"\r\n\r\n")
         length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
         reply = await self.reader.readexactly(length)

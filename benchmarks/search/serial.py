@@ -4,7 +4,6 @@ The same engine and jar as ours, and kinder than the original: stored text is re
 each document up again). What it lacks is what is compared: batches, threads, a queue.
 """
 
-import asyncio
 import json
 import socket
 import sys
@@ -44,11 +43,11 @@ def make_app(index: str) -> FastAPI:
 
 def main() -> None:
     app = make_app(sys.argv[1])
-    with socket.socket() as listening:
+    with socket.socket(proto=socket.IPPROTO_TCP) as listening:
         listening.bind(("127.0.0.1", 0))
         config = uvicorn.Config(app, log_level="warning", access_log=False, backlog=2048)
         print(f"http://127.0.0.1:{listening.getsockname()[1]} one after another", flush=True)
-        asyncio.run(uvicorn.Server(config).serve(sockets=[listening]))
+        uvicorn.Server(config).run(sockets=[listening])
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 import typer
 import uvicorn
+from fastapi import FastAPI
 
 from reseek.errors import InputError, SearchFailed
 from reseek.search.app import make_app
@@ -47,20 +48,20 @@ def serve(search: LuceneSearch, *, host: str = "127.0.0.1", port: int = 8000, li
     Raises InputError where the address can't be had, SearchFailed where the index does not answer.
     """
     with _listen(host, port) as listening:
-        asyncio.run(_serve(search, listening, limits))
+        app = make_app(search, corpus=corpus_facts(search), limits=limits)
+        config = uvicorn.Config(
+            app,
+            backlog=_BACKLOG,
+            log_level="warning",
+            access_log=False,
+            timeout_keep_alive=_KEEP_ALIVE_S,
+            timeout_graceful_shutdown=int(limits.timeout_s) + 1,
+        )
+        with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:  # uvloop where it is installed
+            runner.run(_serve(search, listening, app, _Server(config)))
 
 
-async def _serve(search: LuceneSearch, listening: socket.socket, limits: Limits) -> None:
-    app = make_app(search, corpus=corpus_facts(search), limits=limits)
-    config = uvicorn.Config(
-        app,
-        backlog=_BACKLOG,
-        log_level="warning",
-        access_log=False,
-        timeout_keep_alive=_KEEP_ALIVE_S,
-        timeout_graceful_shutdown=int(limits.timeout_s) + 1,
-    )
-    server = _Server(config)
+async def _serve(search: LuceneSearch, listening: socket.socket, app: FastAPI, server: _Server) -> None:
     serving = asyncio.get_running_loop().create_task(server.serve(sockets=[listening]))
     try:
         await app.state.desk.warm_up()  # until then /healthz says 503
@@ -91,8 +92,9 @@ def corpus_facts(search: LuceneSearch) -> dict[str, Any]:
 
 def _listen(host: str, port: int) -> socket.socket:
     try:
-        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listening = socket.socket(family, kind)
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        # asyncio sends without delay only where the protocol is named: else a reply waits 40 ms for the one before.
+        listening = socket.socket(family, kind, protocol or socket.IPPROTO_TCP)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)
     except OSError as error:

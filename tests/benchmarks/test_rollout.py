@@ -15,8 +15,8 @@ import pytest
 
 from benchmarks.rollout.latency import NO_LATENCY, DelayedSearch, Latency
 from benchmarks.rollout.lengths import FILE, EpisodeLengths, TurnLengths, read_lengths, write_lengths
-from benchmarks.rollout.measure import Bench, Schedule, Strategy, measure
-from benchmarks.rollout.report import GOALS, key_of, summary
+from benchmarks.rollout.measure import Bench, Pair, Strategy, measure
+from benchmarks.rollout.report import GOALS, key_of, summary, table
 from benchmarks.rollout.strategies import Recorder, asynchronous, engine_limit, turn_synchronous
 from benchmarks.rollout.workload import Call, Part, WorkDiffers, make_workload
 from reseek.context import Append, Source
@@ -190,22 +190,29 @@ def test_a_failing_engine_ends_a_strategy_with_its_own_error(strategy):
 # Measuring
 
 
-def test_a_schedule_measures_each_pair_its_times():
-    tiny = make_workload(LENGTHS, 6, TOKENIZER, WORDS, MICRO_AGENT)
-    forgotten = []
-    bench = Bench(tiny, Hasty(), lambda: forgotten.append(1), in_flight=3)
-    bench.warm_up()
+def test_each_pair_is_measured_its_times_and_reported_under_its_key():
+    prepared = []
+    bench = Bench(make_workload(LENGTHS, 6, TOKENIZER, WORDS, MICRO_AGENT), Hasty(), lambda: prepared.append(1), 3)
+    bench.warm_up(5)
     latencies = (NO_LATENCY, Latency("short", 0.001), Latency("constant", 0.002, spread=0.0))
-    duels = measure(bench, Schedule(latencies, repeats=1, limit_repeats=2))
-    assert [(duel.other, duel.latency, len(duel.ours)) for duel in duels] == [
-        (Strategy.ENGINE_LIMIT, NO_LATENCY, 2),
-        *((Strategy.TURN_SYNCHRONOUS, latency, 1) for latency in latencies),
+    pairs = [Pair(bench, Strategy.ENGINE_LIMIT, NO_LATENCY, 2)]
+    pairs += [Pair(bench, Strategy.TURN_SYNCHRONOUS, latency, 1) for latency in latencies]
+    duels = measure(pairs)
+    assert [(d.other, d.latency, len(d.ours), len(d.others)) for d in duels] == [
+        (pair.other, pair.latency, pair.repeats, pair.repeats) for pair in pairs
     ]
-    assert len(forgotten) == 1 + 2 * (2 + 3)
-    result = json.loads(json.dumps(summary(duels, tiny, {"cores": 2})))
+    assert len(prepared) == 1 + 2 * (2 + 3)
+    result = json.loads(json.dumps(summary(duels, {"cores": 2})))
     keys = ["vs_engine_limit_0ms"] + [f"vs_turn_synchronous_{x}" for x in ("0ms", "1ms", "constant_2ms")]
-    assert [key_of(duel) for duel in duels] == keys
+    assert [key_of(duel) for duel in duels] == list(result["measured"]) == keys
     assert all(result[key] > 0 for key in keys)
+    assert len(table(duels, 3).rows) == 8
+
+
+def test_the_planned_calls_are_found_without_an_engine():
+    recorder = Recorder(Hasty())
+    asyncio.run(asynchronous(WORKLOAD, recorder, WORKLOAD, 8))
+    assert Counter(Bench(WORKLOAD, Hasty(), lambda: None, 8).calls) == Counter(recorder.calls)
 
 
 def test_other_work_than_planned_voids_a_measurement():
@@ -213,12 +220,12 @@ def test_other_work_than_planned_voids_a_measurement():
         async def sample(self, call):
             return Sample((0,) * (call.tokens - 1))
 
-    with pytest.raises(WorkDiffers, match="sampled"):
-        Bench(WORKLOAD, Short(), lambda: None, in_flight=8).warm_up()
-    bench = Bench(WORKLOAD, Hasty(), lambda: None, in_flight=8)
-    bench.warm_up().pop()
+    with pytest.raises(WorkDiffers, match="the engine sampled"):
+        Bench(WORKLOAD, Short(), lambda: None, 8).seconds(Strategy.ASYNCHRONOUS, NO_LATENCY)
+    bench = Bench(WORKLOAD, Hasty(), lambda: None, 8)
+    bench.calls.pop()
     with pytest.raises(WorkDiffers, match="other calls"):
-        bench.seconds(Strategy.ASYNCHRONOUS, NO_LATENCY)
+        bench.seconds(Strategy.ENGINE_LIMIT, NO_LATENCY)
 
 
 @pytest.mark.integration
@@ -230,4 +237,4 @@ def test_the_command_ends_with_one_json_object(shared_cache):
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout.splitlines()[-1])
     assert set(GOALS) <= set(result)
-    assert result["episodes"] == 32
+    assert result["measured"]["vs_engine_limit_0ms"]["episodes"] == 32
