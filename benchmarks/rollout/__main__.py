@@ -31,7 +31,7 @@ IN_FLIGHT = 128
 _20_MS = Latency("log-normal, mean 20 ms", 0.02)
 _200_MS = Latency("log-normal, mean 200 ms", 0.2)
 _CONSTANT = Latency("constant 200 ms", 0.2, spread=0.0)
-_WIDTH = 132  # too narrow a terminal wraps the lines; rich would cut the numbers instead
+_WIDTH = 140  # too narrow a terminal wraps the lines; rich would cut the numbers instead
 _ENVIRONMENT = {
     "TOKENIZERS_PARALLELISM": "false",
     "HF_HUB_OFFLINE": "1",

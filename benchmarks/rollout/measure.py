@@ -27,6 +27,15 @@ class Strategy(Enum):
     ENGINE_LIMIT = "engine's limit"
 
 
+@dataclass(frozen=True)
+class Taken:
+    """What one run took: by the clock, and of the processor, all threads together. On an idle machine the clock's
+    seconds are the fewer; where they are many more, neighbours had the cores."""
+
+    seconds: float
+    cpu_seconds: float
+
+
 class Bench:
     """One engine and one workload. `prepare` is called before each run."""
 
@@ -39,26 +48,26 @@ class Bench:
         """Have the engine do some of the work, unmeasured."""
         self._timed(engine_limit(self.calls[:calls], self._engine))
 
-    def seconds(self, strategy: Strategy, latency: Latency) -> float:
+    def run(self, strategy: Strategy, latency: Latency) -> Taken:
         """One run. Raises WorkDiffers unless it made the very calls that were planned."""
         recorder = Recorder(self._engine)
         if strategy is Strategy.ENGINE_LIMIT:
-            run = engine_limit(self.calls, recorder)
+            work = engine_limit(self.calls, recorder)
         else:
             play = asynchronous if strategy is Strategy.ASYNCHRONOUS else turn_synchronous
-            run = play(self.workload, recorder, DelayedSearch(self.workload, latency), self._in_flight)
-        taken = self._timed(run)
+            work = play(self.workload, recorder, DelayedSearch(self.workload, latency), self._in_flight)
+        taken = self._timed(work)
         if Counter(recorder.calls) != self._planned:
             raise WorkDiffers(f"{strategy.value}, {latency.name}: made other calls than were planned")
         return taken
 
-    def _timed(self, run: Coroutine[None, None, None]) -> float:
+    def _timed(self, work: Coroutine[None, None, None]) -> Taken:
         self._prepare()
 
-        async def timed() -> float:
-            started = time.perf_counter()
-            await run
-            return time.perf_counter() - started
+        async def timed() -> Taken:
+            started, cpu_started = time.perf_counter(), time.process_time()
+            await work
+            return Taken(time.perf_counter() - started, time.process_time() - cpu_started)
 
         return asyncio.run(timed())
 
@@ -75,18 +84,18 @@ class Pair:
 
 @dataclass(frozen=True)
 class Duel:
-    """What came of a pair: seconds of ours and of the other strategy, once per repeat."""
+    """What came of a pair: what ours and the other strategy took, once per repeat."""
 
     workload: Workload
     other: Strategy
     latency: Latency
-    ours: tuple[float, ...]
-    others: tuple[float, ...]
+    ours: tuple[Taken, ...]
+    others: tuple[Taken, ...]
 
     @property
     def speedups(self) -> tuple[float, ...]:
         """Per repeat: how many times as fast as the other strategy ours is."""
-        return tuple(other / own for own, other in zip(self.ours, self.others, strict=True))
+        return tuple(other.seconds / own.seconds for own, other in zip(self.ours, self.others, strict=True))
 
     @property
     def speedup(self) -> float:
@@ -95,19 +104,17 @@ class Duel:
 
 def measure(pairs: Sequence[Pair], say: Callable[[str], None] = lambda text: None) -> list[Duel]:
     """All pairs, the first repeat of each before the second of any."""
-    times: dict[int, list[tuple[float, float]]] = {number: [] for number in range(len(pairs))}
+    times: dict[int, list[tuple[Taken, Taken]]] = {number: [] for number in range(len(pairs))}
     for repeat in range(max(pair.repeats for pair in pairs)):
         for number, pair in enumerate(pairs):
             if repeat >= pair.repeats:
                 continue
             order = [Strategy.ASYNCHRONOUS, pair.other][:: -1 if repeat % 2 else 1]
-            taken = {strategy: pair.bench.seconds(strategy, pair.latency) for strategy in order}
+            taken = {strategy: pair.bench.run(strategy, pair.latency) for strategy in order}
             ours, others = taken[Strategy.ASYNCHRONOUS], taken[pair.other]
             times[number].append((ours, others))
-            say(
-                f"{repeat + 1}/{pair.repeats} latency {pair.latency.name}: {Strategy.ASYNCHRONOUS.value} {ours:.2f} s,"
-                f" {pair.other.value} {others:.2f} s"
-            )
+            both = f"{Strategy.ASYNCHRONOUS.value} {ours.seconds:.2f} s, {pair.other.value} {others.seconds:.2f} s"
+            say(f"{repeat + 1}/{pair.repeats} latency {pair.latency.name}: {both}")
     return [
         Duel(pair.bench.workload, pair.other, pair.latency, *zip(*times[number], strict=True))
         for number, pair in enumerate(pairs)

@@ -5,12 +5,21 @@ from typing import Any
 
 from rich.table import Table
 
-from benchmarks.rollout.measure import Duel, Strategy
+from benchmarks.rollout.measure import Duel, Strategy, Taken
 
 GOALS = {"vs_turn_synchronous_200ms": 1.5, "vs_engine_limit_0ms": 0.85}
 _PREFIX = {Strategy.TURN_SYNCHRONOUS: "vs_turn_synchronous", Strategy.ENGINE_LIMIT: "vs_engine_limit"}
 _TEXT_COLUMNS = ("search latency", "strategy")
-_NUMBER_COLUMNS = ("episodes", "sampled tokens", "median s", "tokens/s", "ours is faster by", "lowest-highest", "n")
+_NUMBER_COLUMNS = (
+    "episodes",
+    "sampled tokens",
+    "median s",
+    "of CPU",
+    "tokens/s",
+    "ours is faster by",
+    "lowest-highest",
+    "n",
+)
 
 
 def key_of(duel: Duel) -> str:
@@ -28,13 +37,13 @@ def table(duels: list[Duel], in_flight: int) -> Table:
         result.add_column(header, justify="right")
     for duel in duels:
         tokens = duel.workload.sampled_tokens
-        for strategy, seconds in ((Strategy.ASYNCHRONOUS, duel.ours), (duel.other, duel.others)):
-            middle = median(seconds)
+        for strategy, taken in ((Strategy.ASYNCHRONOUS, duel.ours), (duel.other, duel.others)):
+            middle = median(run.seconds for run in taken)
             row = [duel.latency.name, strategy.value, str(len(duel.workload.episodes)), f"{tokens:,}"]
-            row += [f"{middle:.2f}", f"{tokens / middle:,.0f}"]
+            row += [f"{middle:.2f}", f"{median(run.cpu_seconds for run in taken):.2f}", f"{tokens / middle:,.0f}"]
             if strategy is duel.other:
                 lowest_highest = f"{min(duel.speedups):.2f}-{max(duel.speedups):.2f}"
-                row += [f"{duel.speedup:.2f} x", lowest_highest, str(len(seconds))]
+                row += [f"{duel.speedup:.2f} x", lowest_highest, str(len(taken))]
             result.add_row(*row)
         result.add_section()
     return result
@@ -57,7 +66,14 @@ def _measured(duel: Duel) -> dict[str, Any]:
         "calls": duel.workload.calls,
         "searches": duel.workload.searches,
         "sampled_tokens": duel.workload.sampled_tokens,
-        "seconds_asynchronous": [round(seconds, 3) for seconds in duel.ours],
-        f"seconds_{duel.other.name.lower()}": [round(seconds, 3) for seconds in duel.others],
+        "asynchronous": _runs(duel.ours),
+        duel.other.name.lower(): _runs(duel.others),
         "speedups": [round(speedup, 3) for speedup in duel.speedups],
+    }
+
+
+def _runs(taken: tuple[Taken, ...]) -> dict[str, list[float]]:
+    return {
+        "seconds": [round(run.seconds, 3) for run in taken],
+        "cpu_seconds": [round(run.cpu_seconds, 3) for run in taken],
     }

@@ -221,11 +221,11 @@ def test_other_work_than_planned_voids_a_measurement():
             return Sample((0,) * (call.tokens - 1))
 
     with pytest.raises(WorkDiffers, match="the engine sampled"):
-        Bench(WORKLOAD, Short(), lambda: None, 8).seconds(Strategy.ASYNCHRONOUS, NO_LATENCY)
+        Bench(WORKLOAD, Short(), lambda: None, 8).run(Strategy.ASYNCHRONOUS, NO_LATENCY)
     bench = Bench(WORKLOAD, Hasty(), lambda: None, 8)
     bench.calls.pop()
     with pytest.raises(WorkDiffers, match="other calls"):
-        bench.seconds(Strategy.ENGINE_LIMIT, NO_LATENCY)
+        bench.run(Strategy.ENGINE_LIMIT, NO_LATENCY)
 
 
 @pytest.mark.integration
