@@ -264,6 +264,9 @@ class EvaluationSettings(Section):
     limit: int | None = Field(None, ge=1, description="questions per set; null: all")
     temperature: float = Field(0.0, ge=0, description="0: greedy")
     concurrency: int = Field(64, ge=1, description="episodes under way at once")
+    read_corpus_up_to: int = Field(
+        1_000_000, ge=0, description="a corpus of at most so many passages is read for the unanswerable share; 0: never"
+    )
 
 
 class Settings(Section):

@@ -16,7 +16,7 @@ class Display:
 
     def __init__(self, console: Console, questions: Mapping[str, int]) -> None:
         self.progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("{task.fields[note]}"),

@@ -27,15 +27,17 @@ from reseek.evaluation.display import Display
 from reseek.evaluation.records import EpisodeRecord
 from reseek.evaluation.report import WIDTH, Report, table, write_report
 from reseek.evaluation.runner import Room, done_records, episodes_file, run_sets
+from reseek.evaluation.unanswerable import FILE as UNANSWERABLE
+from reseek.evaluation.unanswerable import Unanswerable, unanswerable
 from reseek.oracle import make_oracle
 from reseek.policy.vllm import EngineFailed, EngineOptions, VllmPolicy
 from reseek.preflight import check_budgets, check_model, check_oracle, check_prompts
 from reseek.prepare import Prepared, prepare
 from reseek.questions import Question, read_questions
-from reseek.runfolder import open_run, versions
+from reseek.runfolder import open_run, versions, write_json
 from reseek.search import Search, configured_search
 from reseek.settings import PolicySettings, Settings, load_settings
-from reseek.terminal import output_to, terminate_raises
+from reseek.terminal import output_to, plain, terminate_raises
 
 
 class EvaluationFailed(Exception):
@@ -86,7 +88,10 @@ def evaluate(config: DictConfig) -> Path:
                 "seconds": round(monotonic() - started, 1),
                 "versions": versions(),
             }
-            _report(records, settings, conditions, provenance, folder, console)
+            left = unanswerable(settings, prepared, sets)
+            if left is not None:
+                write_json(folder / UNANSWERABLE, left)
+            _report(records, settings, conditions, provenance, folder, console, left)
         except EngineFailed as failure:
             traceback.print_exc()  # stderr is eval.log here
             raise EvaluationFailed(f"{failure}; see {log}; resume with run.dir={folder}") from failure
@@ -127,7 +132,10 @@ def _ask(
     with Display(console, {name: len(questions) for name, questions in sets.items()}) as display:
         display.say(f"starting {evaluation.engine}")
         started = monotonic()
-        with _policy(settings, prepared.model, tokenizer) as policy, _search(settings, prepared.index) as search:
+        with (
+            open_policy(settings, prepared.model, tokenizer) as policy,
+            open_search(settings, prepared.index) as search,
+        ):
             display.say(f"{evaluation.engine} (ready after {monotonic() - started:.0f} s)")
             room = Room(
                 policy,
@@ -149,24 +157,28 @@ def _report(
     provenance: dict[str, Any],
     folder: Path,
     console: Console,
+    left: Unanswerable | None,
 ) -> None:
     """Write the result and show it; say what failed."""
-    report = Report.of(records, settings.agent.top_k, settings.run.seed)
+    report = Report.of(records, settings.agent.top_k, settings.run.seed, left)
     write_report(folder, report, conditions.model_dump(mode="json"), provenance)
     # Too narrow a terminal wraps the lines; rich would cut the numbers instead.
     Console(file=console.file, width=max(console.width, WIDTH)).print(table(report))
     failed = [record for of_set in records.values() for record in of_set if record.failed]
     if failed:
+        first = plain(f"{failed[0].id}: {failed[0].error}")
         console.print(
-            f"{len(failed)} episodes FAILED and stand in no number, the first ({failed[0].id}): {failed[0].error}\n"
+            f"{len(failed)} episodes FAILED and stand in no number, the first: {first}\n"
             f"ask them again: run.dir={folder}",
             highlight=False,
+            markup=False,
             soft_wrap=True,
         )
 
 
 @contextlib.contextmanager
-def _search(settings: Settings, index: Path | None) -> Iterator[Search]:
+def open_search(settings: Settings, index: Path | None) -> Iterator[Search]:
+    """The configured retriever; closed afterwards."""
     search = configured_search(settings.search, index, settings.run.seed)
     try:
         yield search
@@ -175,7 +187,7 @@ def _search(settings: Settings, index: Path | None) -> Iterator[Search]:
 
 
 @contextlib.contextmanager
-def _policy(settings: Settings, model: str, tokenizer: Any) -> Iterator[Any]:
+def open_policy(settings: Settings, model: str, tokenizer: Any) -> Iterator[Any]:
     """The policy on the configured engine; gone afterwards."""
     evaluation, agent, cluster = settings.evaluation, settings.agent, settings.cluster
     assert evaluation is not None
