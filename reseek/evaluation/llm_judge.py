@@ -14,20 +14,21 @@ import sys
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from jinja2 import Template
 from pydantic import BaseModel, ConfigDict, ValidationError
 from rich.console import Console
 
-from fictionalhot.llm.cache import AnswerCache
-from fictionalhot.llm.client import LlmClient, LlmConfig
 from reseek.cli import user_errors
 from reseek.errors import InputError, first_problem
 from reseek.evaluation.records import EpisodeRecord
 from reseek.runfolder import write_json
 from reseek.terminal import plain
+
+if TYPE_CHECKING:
+    from fictionalhot.llm.client import LlmClient, LlmConfig
 
 FILE = "llm_judge.json"
 TEMPLATE = "judge_answer.txt"
@@ -68,7 +69,7 @@ def prompt(text: str, record: EpisodeRecord) -> str:
     )
 
 
-async def judge(records: Sequence[EpisodeRecord], client: LlmClient, text: str) -> dict[str, bool]:
+async def judge(records: Sequence[EpisodeRecord], client: "LlmClient", text: str) -> dict[str, bool]:
     """By question id. Raises InputError where the endpoint fails, or answers in another form twice."""
 
     async def one(record: EpisodeRecord) -> bool:
@@ -90,8 +91,11 @@ async def judge(records: Sequence[EpisodeRecord], client: LlmClient, text: str) 
     return dict(zip([r.id for r in judged], await asyncio.gather(*map(one, judged)), strict=True))
 
 
-async def judge_run(records: Mapping[str, Sequence[EpisodeRecord]], config: LlmConfig, cache: Path) -> JudgedAnswers:
+async def judge_run(records: Mapping[str, Sequence[EpisodeRecord]], config: "LlmConfig", cache: Path) -> JudgedAnswers:
     """Judge all sets."""
+    from fictionalhot.llm.cache import AnswerCache
+    from fictionalhot.llm.client import LlmClient  # the official client takes seconds: only who asks pays
+
     text = template()
     client = LlmClient(config, AnswerCache(cache))
     try:
@@ -122,6 +126,7 @@ def main(
     concurrency: Annotated[int, typer.Option(min=1)] = 8,
 ) -> None:
     """Have a language model say which answers of RUN are right."""
+    from fictionalhot.llm.client import LlmConfig
     from reseek.evaluation.results import read_evaluation
 
     with user_errors():

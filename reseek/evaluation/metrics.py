@@ -14,6 +14,7 @@ from reseek.stats import summarise
 
 RESAMPLES = 2000
 LEVEL = 0.95
+_DRAWS_AT_ONCE = 1 << 20  # 16 MB
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,10 @@ MEANS = (
 def bootstrap_means(values: Sequence[float], seed: int, resamples: int = RESAMPLES) -> np.ndarray:
     """The means of `resamples` samples with replacement of `values` (at least one)."""
     rng, values_N = np.random.default_rng(seed), np.asarray(values, dtype=float)
-    return np.array([values_N[rng.integers(0, len(values_N), len(values_N))].mean() for _ in range(resamples)])
+    count = len(values_N)
+    at_once = max(1, _DRAWS_AT_ONCE // count)
+    rows = [min(at_once, resamples - start) for start in range(0, resamples, at_once)]
+    return np.concatenate([values_N[rng.integers(0, count, (some, count))].mean(axis=1) for some in rows])
 
 
 def interval(means: np.ndarray, level: float = LEVEL) -> Interval:

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import binomtest
 
 from reseek.evaluation.metrics import Interval, interval
 from reseek.evaluation.records import EpisodeRecord
@@ -39,6 +38,8 @@ def pairs_of(ours: Sequence[EpisodeRecord], theirs: Sequence[EpisodeRecord]) -> 
 
 def paired(pairs: Sequence[tuple[float, float]], seed: int = 0) -> Paired:
     """The comparison. The interval is a percentile bootstrap over questions."""
+    from scipy.stats import binomtest  # a second: only who compares pays
+
     if not pairs:
         return Paired(0, 0, 0, None, None, None)
     ours_N, theirs_N = np.asarray(pairs, dtype=float).T

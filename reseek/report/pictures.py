@@ -153,7 +153,7 @@ def impact_bars(runs: Sequence[Evaluation]) -> str | None:
             texts = [f"{width:.0%}" if width >= 0.06 else "" for width in widths]
             for text in axes.bar_label(drawn, texts, label_type="center", color="white" if dark else "black"):
                 if hatch:
-                    text.set_bbox({"facecolor": colour, "edgecolor": "none", "pad": 1})
+                    text.set(color="black", bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5})
             left = [start + width for start, width in zip(left, widths, strict=True)]
         axes.set(yticks=range(len(bars)), yticklabels=names, xlim=(0, 1), xlabel="share of judged steps")
         axes.invert_yaxis()

@@ -83,17 +83,24 @@ def labels(runs: Sequence[Evaluation]) -> list[tuple[str, ...]]:
 
 
 LABELS = ("policy", "method", "budget")
+_RESULTS_NOTE = (
+    "In small print: the 95 % percentile bootstrap interval over questions; n, and how many episodes failed (they stand "
+    "in no number); r@k, the share of questions with a gold answer in the first k passages for the bare question; u, the "
+    "share that no passage of the corpus answers. Both are of questions whose answer passages can hold. The average is "
+    "the sets' unweighted mean."
+)
 
 
 def results(runs: Sequence[Evaluation]) -> Table:
     """The paper's table: a row a run, a column a set, their average last; published rows below."""
     names = set_names(runs)
-    rows = []
+    rows, note = [], _RESULTS_NOTE
     for run, label in zip(runs, labels(runs), strict=True):
         report = run.report
         cells = [_em(report.sets.get(name), report.top_k) for name in names]
         rows.append(Row(label, (*cells, _em(report.average, report.top_k))))
     if any(name in KNOWN_SETS for name in names):
+        note += f" Grey: published ({SOURCE}), on wiki-18 with E5, T counted in actions: not measured here."
         for published in PUBLISHED:
             cells = [Cell(number(published.sets.get(name))) for name in names]
             average = Cell(number(published.average), ("of all eight",))
@@ -104,11 +111,7 @@ def results(runs: Sequence[Evaluation]) -> Table:
         LABELS,
         (*names, AVERAGE),
         tuple(rows),
-        "In small print: the 95 % percentile bootstrap interval over questions; n, and how many episodes failed (they "
-        "stand in no number); r@k, the share of questions with a gold answer in the first k passages for the bare "
-        "question; u, the share that no passage of the corpus answers. Both are of questions whose answer passages can "
-        "hold. The average is the sets' unweighted mean. "
-        f"Grey: published ({SOURCE}), on wiki-18 with E5 and T counted in actions: not measured here.",
+        note,
     )
 
 

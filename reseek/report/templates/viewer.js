@@ -14,7 +14,7 @@
       if (name === "on") for (const [event, heard] of Object.entries(value)) made.addEventListener(event, heard);
       else if (value !== null && value !== undefined) made.setAttribute(name, value);
     }
-    for (const child of children.flat()) if (child !== null && child !== undefined) made.append(child);
+    for (const child of children.flat(2)) if (child !== null && child !== undefined) made.append(child);
     return made;
   }
 
@@ -275,7 +275,10 @@
     const pre = el("pre"), shownText = text.replace(/^\n+|\n+$/g, "");
     if (gone) pre.append(el("del", {}, marked(shownText, words)));
     else pre.append(...marked(shownText, words));
-    return el("li", { class: `block ${source}${gone ? " gone" : ""}` }, head, pre);
+    const summary = el("summary");
+    summary.textContent = "the user turn: instructions and question";
+    const shown = source === "prompt" ? el("details", {}, summary, pre) : pre;
+    return el("li", { class: `block ${source}${gone ? " gone" : ""}` }, head, shown);
   }
 
   function tokensOf(r, i) {

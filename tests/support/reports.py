@@ -1,0 +1,78 @@
+"""Evaluations' folders for the tests of reports: real episodes of the tiny world, written as `eval.py` writes them."""
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from reseek.config import OracleConfig, RewardConfig
+from reseek.evaluation.conditions import Conditions, claim_folder
+from reseek.evaluation.records import EpisodeRecord
+from reseek.evaluation.results import Evaluation, read_evaluation
+from reseek.evaluation.runner import run_sets
+from reseek.questions import Question
+from reseek.runfolder import write_json, write_text
+from tests.support.evaluations import question, room
+
+SETS = {
+    "nq": [question(n, "France", "Paris") for n in range(3)] + [question(3, "Spain", "Madrid")],
+    "hotpotqa": [question(0, "Italy", "Rome"), question(1, "France", "Lyon"), question(2, "broken", "Rome")],
+}
+# What a passage, an answer, a question or a name may hold.
+HOSTILE = (
+    "</script><script>window.hacked = 1</script><img src=x onerror='window.hacked = 2'>"
+    "<svg onload=window.hacked=3> {{ 7 * 7 }} {% raw %} \\input{/etc/passwd} \\write18{id} $x^2$ %\n"
+    "\x1b[31mred\x1b]0;title\x07 [bold red]x[/bold] [/x] =HYPERLINK(1) | a | ]]> --> <!-- \u2028 \u202e &lt;"
+)
+
+
+def conditions(policy: str = "tiny", temperature: float = 0.0, seed: int = 0, **agent) -> Conditions:
+    return Conditions(
+        policy=policy,
+        weights=policy,
+        chat_template=None,
+        dtype="float32",
+        engine="script",
+        temperature=temperature,
+        seed=seed,
+        retriever="dict",
+        noise=0.0,
+        k1=None,
+        b=None,
+        encoder=None,
+        corpus="c" * 64,
+        passages=3,
+        agent=room(**agent).agent,
+        oracle=OracleConfig(threshold=0.5),
+        rewards=RewardConfig(),
+    )
+
+
+def make_run(
+    folder: Path, sets: Mapping[str, Sequence[Question]] = SETS, speaker=None, policy: str = "tiny", **agent
+) -> Evaluation:
+    """Ask the sets and read the folder back."""
+    under = conditions(policy, **agent)
+    claim_folder(folder, under)
+    asyncio.run(run_sets(sets, room(speaker, under.hash, **agent), folder, 4))
+    write_text(folder / "config.yaml", json.dumps({"run": {"name": folder.name}, "questions": {"split": "test"}}))
+    write_json(folder / "versions.json", {"seed": 0, "reseek": "0", "commit": "abc"})
+    return read_evaluation(folder)
+
+
+def write_records(folder: Path, records: Sequence[EpisodeRecord]) -> None:
+    """Put these episodes into a folder in place of its own."""
+    for path in (folder / "episodes").glob("*.jsonl"):
+        path.unlink()
+    for record in records:
+        with (folder / "episodes" / f"{record.set}.jsonl").open("a", encoding="utf-8") as file:
+            file.write(record.model_dump_json() + "\n")
+
+
+def many(records: Sequence[EpisodeRecord], count: int) -> list[EpisodeRecord]:
+    """So many episodes, each question a little different."""
+    made = []
+    for number in range(count):
+        one = records[number % len(records)]
+        made.append(one.model_copy(update={"id": f"e{number}", "question": f"{one.question} (variant {number})"}))
+    return made
