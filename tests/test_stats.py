@@ -69,6 +69,7 @@ def test_an_episode_is_counted():
         "answer_tokens": len(RIGHT),
         "right_tokens": len(RIGHT),
         "right_logprob": pytest.approx(sum(-0.25 * number for number in range(before, before + len(RIGHT)))),
+        "refined_tokens": 0,
     }
     assert tuple(stats(*said).as_dict()) == STATS_KEYS
 

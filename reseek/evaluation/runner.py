@@ -120,6 +120,7 @@ async def run_question(set_name: str, question: Question, room: Room) -> Episode
         search=room.search,
         texts=room.texts,
         agent=agent,
+        question=question.question,
     )
     reward, rank, error = None, None, None
     try:
