@@ -141,6 +141,7 @@ def test_ratios_are_over_sums_not_means_of_ratios():
         ),
         "segments": (3 + 1 + 1 + 2) / 4,
         "sampled_tokens": sum(stats.sampled_tokens for stats in several) / 4,
+        "refined_tokens": 0.0,
         "trained_tokens": sum(stats.sampled_tokens for stats in several) / 4,
         "fed_tokens": sum(stats.fed_tokens for stats in several) / 4,
         "seconds": 2.0,
