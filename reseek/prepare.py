@@ -174,6 +174,8 @@ def _services(settings: Settings, corpus: Path | None) -> CorpusFacts | None:
 
 def _model(settings: Settings) -> str:
     policy = settings.policy
+    if policy.endpoint is not None:
+        return policy.endpoint.model
     if policy.source is PolicySource.PATH:
         assert policy.path is not None
         folder = Path(policy.path)

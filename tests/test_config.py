@@ -27,6 +27,7 @@ from reseek.settings import (
 
 GROUPS = {
     "agent": AgentConfig,
+    "method": AgentConfig,
     "rewards": RewardConfig,
     "oracle": OracleConfig,
     "policy": PolicySettings,
@@ -47,7 +48,8 @@ def composed(file: str) -> dict[str, Any]:
 @cache
 def _composed(file: str) -> dict[str, Any]:
     with initialize_config_dir(str(CONF), version_base=None):
-        return OmegaConf.to_container(compose(file))[file.partition("/")[0]]
+        group = file.partition("/")[0]
+        return OmegaConf.to_container(compose(file))["agent" if group == "method" else group]
 
 
 def problem(call, *args) -> str:
@@ -129,6 +131,8 @@ def test_an_unknown_key_names_the_known_ones():
         (AgentConfig, "agent", {"response_tokens": None}, "agent.response_tokens: "),
         (AgentConfig, "agent", {"deadline_s": 0}, "agent.deadline_s: "),
         (AgentConfig, "agent", {"turn_unit": "action", "max_turns": 0}, "agent: Value error, max_turns must be at"),
+        (AgentConfig, "agent", {"method": "search_r1"}, "agent: Value error, context=drop means nothing to method="),
+        (AgentConfig, "agent", {"method": "rag", "context": "keep"}, "agent: Value error, max_turns=4 "),
         (RewardConfig, "rewards", {"cap": -0.1}, "rewards.cap: "),
         (RewardConfig, "rewards", {"aggregate": "max"}, "rewards.aggregate: "),
         (RewardConfig, "rewards", {"answer_metric": "bleu"}, "rewards.answer_metric: "),

@@ -138,7 +138,7 @@ def _replay_run(folder: Path, limit: int | None, controls: int) -> dict[str, Fli
 def _ask(folder: Path, conditions: str, jobs: Sequence[Job]) -> None:
     """Start the engine and the search that the run had, and replay."""
     from reseek.evaluation.conditions import conditions_of
-    from reseek.evaluation.launch import load_tokenizer, open_policy, open_search
+    from reseek.evaluation.opening import load_tokenizer, opened_policy, opened_search
     from reseek.prepare import prepare
 
     settings = load_settings(OmegaConf.create((folder / "config.yaml").read_text(encoding="utf-8")))
@@ -151,7 +151,10 @@ def _ask(folder: Path, conditions: str, jobs: Sequence[Job]) -> None:
     assert settings.evaluation is not None
     with output_to(folder / "counterfactual.log", settings.run.verbose), terminate_raises():
         try:
-            with open_policy(settings, prepared.model, tokenizer) as policy, open_search(settings, prepared.index) as s:
+            with (
+                opened_policy(settings, prepared.model, tokenizer) as policy,
+                opened_search(settings, prepared.index) as s,
+            ):
                 work = replay_steps(
                     jobs,
                     folder,

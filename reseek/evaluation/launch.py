@@ -10,7 +10,8 @@ import contextlib
 import os
 import traceback
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -20,23 +21,21 @@ from rich.console import Console
 
 from reseek import cleanup
 from reseek.environment import environment
-from reseek.episode import EpisodeTexts
 from reseek.errors import InputError
-from reseek.evaluation.conditions import Conditions, claim_folder, conditions_of
+from reseek.evaluation.conditions import Conditions, claim_folder, conditions_of, engine_name
 from reseek.evaluation.display import Display
+from reseek.evaluation.opening import check_replicas, load_tokenizer, open_room, replicas_wanted
 from reseek.evaluation.records import EpisodeRecord
 from reseek.evaluation.report import WIDTH, Report, table, write_report
-from reseek.evaluation.runner import Room, done_records, episodes_file, run_sets
+from reseek.evaluation.runner import Asker, Room, done_records, episodes_file, run_sets
 from reseek.evaluation.unanswerable import FILE as UNANSWERABLE
 from reseek.evaluation.unanswerable import Unanswerable, unanswerable
-from reseek.oracle import make_oracle
-from reseek.policy.vllm import EngineFailed, EngineOptions, VllmPolicy
+from reseek.policy.vllm import EngineFailed
 from reseek.preflight import check_budgets, check_model, check_oracle, check_prompts
 from reseek.prepare import Prepared, prepare
 from reseek.questions import Question, read_questions
 from reseek.runfolder import open_run, versions, write_json
-from reseek.search import Search, configured_search
-from reseek.settings import PolicySettings, Settings, load_settings
+from reseek.settings import Settings, load_settings
 from reseek.terminal import output_to, plain, terminate_raises
 
 
@@ -44,15 +43,25 @@ class EvaluationFailed(Exception):
     """The evaluation ended without a result. The message is one line; what was asked so far is kept."""
 
 
-def evaluate(config: DictConfig) -> Path:
-    """Check, prepare, ask, report. Returns the run's folder (with `run.check_only` it is not made and nothing is
-    started). Raises InputError for bad input before the engine starts, EvaluationFailed when the engine fails."""
+@dataclass(frozen=True)
+class Engines:
+    """Who opens rooms for evaluations in a row, which share an engine so; its owner cleans up after `run_id`."""
+
+    run_id: str
+    open_room: Callable[[Settings, str, Path | None, Any, str], contextlib.AbstractContextManager[Room]]
+
+
+def evaluate(config: DictConfig, engines: Engines | None = None) -> Path:
+    """Check, prepare, ask, report; with an engine of its own, unless `engines` has one. Returns the run's folder (with
+    `run.check_only` it is not made and nothing is started). Raises InputError for bad input before the engine starts,
+    EvaluationFailed when the engine fails."""
     settings = load_settings(config)
     agent, evaluation = settings.agent, settings.evaluation
     if evaluation is None:
         raise InputError("evaluation: the configuration has no such group")
     check_budgets(agent, agent.prompt_tokens, agent.response_tokens, agent.prompt_tokens + agent.response_tokens)
-    run_id = uuid.uuid4().hex
+    check_replicas(settings)
+    run_id = uuid.uuid4().hex if engines is None else engines.run_id
     os.environ.update(environment(settings, run_id))  # before torch is imported: OpenMP reads it once
     prepared = prepare(settings)
     check_model(agent, prepared.model)
@@ -65,6 +74,10 @@ def evaluate(config: DictConfig) -> Path:
     folder = Path(settings.run.dir).resolve()
     if settings.run.check_only:
         return folder
+    if settings.policy.endpoint is not None and not (folder / "result.json").is_file():
+        from reseek.policy.endpoint import check_endpoint
+
+        asyncio.run(check_endpoint(settings.policy.endpoint))
     claim_folder(folder, conditions)
     # Refuses foreign results; where nothing is left to ask, no engine is started for the report.
     done = {name: done_records(episodes_file(folder, name), qs, conditions.hash) for name, qs in sets.items()}
@@ -80,7 +93,9 @@ def evaluate(config: DictConfig) -> Path:
             console.print(f"run folder {folder}\nengine's output {log}", highlight=False, soft_wrap=True)
             started = monotonic()
             if records is None:
-                records = _ask(settings, prepared, sets, tokenizer, conditions.hash, folder, console)
+                records = _ask(
+                    settings, prepared, sets, tokenizer, conditions.hash, folder, console, run_id, engines
+                )
             provenance = {
                 "questions": {name: str(path) for name, path in prepared.sets.items()},
                 "limit": evaluation.limit,
@@ -96,25 +111,12 @@ def evaluate(config: DictConfig) -> Path:
             traceback.print_exc()  # stderr is eval.log here
             raise EvaluationFailed(f"{failure}; see {log}; resume with run.dir={folder}") from failure
         finally:
-            cleanup.end_processes(run_id)
-            if settings.cluster.device == "cuda":  # on a CPU the engine runs in this process and shares no memory
+            if engines is None:
+                cleanup.end_processes(run_id)
+            # One engine on a CPU runs in this process and shares no memory.
+            if engines is None and (settings.cluster.device == "cuda" or replicas_wanted(settings) > 1):
                 cleanup.free_shared_memory(before)
     return folder
-
-
-def load_tokenizer(policy: PolicySettings, model: str) -> Any:
-    """The policy's tokenizer, with the configured chat template."""
-    from transformers import AutoTokenizer  # seconds
-
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(model)
-    except (OSError, ValueError) as error:
-        raise InputError(f"policy.path={model}: no tokenizer can be loaded: {str(error).splitlines()[0]}") from None
-    if policy.chat_template is not None:
-        tokenizer.chat_template = policy.chat_template
-    if tokenizer.chat_template is None:
-        raise InputError(f"policy.chat_template: the tokenizer of {model} has none; give one")
-    return tokenizer
 
 
 def _ask(
@@ -125,29 +127,30 @@ def _ask(
     conditions: str,
     folder: Path,
     console: Console,
+    run_id: str,
+    engines: Engines | None,
 ) -> dict[str, list[EpisodeRecord]]:
     """Start engine and search, and ask what has not been asked."""
     evaluation = settings.evaluation
     assert evaluation is not None
+    replicas = replicas_wanted(settings)
+    engine = engine_name(settings) + (f" x {replicas}" if replicas > 1 else "")
     with Display(console, {name: len(questions) for name, questions in sets.items()}) as display:
-        display.say(f"starting {evaluation.engine}")
+        display.say(f"starting {engine}")
         started = monotonic()
-        with (
-            open_policy(settings, prepared.model, tokenizer) as policy,
-            open_search(settings, prepared.index) as search,
-        ):
-            display.say(f"{evaluation.engine} (ready after {monotonic() - started:.0f} s)")
-            room = Room(
-                policy,
-                search,
-                make_oracle(settings.oracle),
-                EpisodeTexts.of(tokenizer),
-                settings.agent,
-                settings.oracle,
-                settings.rewards,
-                conditions,
-            )
-            return asyncio.run(run_sets(sets, room, folder, evaluation.concurrency, display.count))
+        opened: contextlib.AbstractContextManager[Asker]
+        if engines is not None:
+            opened = engines.open_room(settings, prepared.model, prepared.index, tokenizer, conditions)
+        elif replicas > 1:
+            from reseek.evaluation.replicas import open_replicas
+
+            opened = open_replicas(settings, replicas, prepared.model, prepared.index, conditions, run_id)
+        else:
+            opened = open_room(settings, prepared.model, prepared.index, tokenizer, conditions)
+        with opened as asker:
+            display.say(f"{engine} (ready after {monotonic() - started:.0f} s)")
+            at_once = evaluation.concurrency * replicas
+            return asyncio.run(run_sets(sets, asker, folder, at_once, display.count))
 
 
 def _report(
@@ -174,46 +177,3 @@ def _report(
             markup=False,
             soft_wrap=True,
         )
-
-
-@contextlib.contextmanager
-def open_search(settings: Settings, index: Path | None) -> Iterator[Search]:
-    """The configured retriever; closed afterwards."""
-    search = configured_search(settings.search, index, settings.run.seed)
-    try:
-        yield search
-    finally:
-        search.close()
-
-
-@contextlib.contextmanager
-def open_policy(settings: Settings, model: str, tokenizer: Any) -> Iterator[Any]:
-    """The policy on the configured engine; gone afterwards."""
-    evaluation, agent, cluster = settings.evaluation, settings.agent, settings.cluster
-    assert evaluation is not None
-    if evaluation.engine == "vllm":
-        options = EngineOptions(
-            device=cluster.device,
-            dtype=settings.policy.dtype,
-            max_model_len=agent.prompt_tokens + agent.response_tokens,
-            concurrency=evaluation.concurrency,
-            tensor_parallel=cluster.rollout_tensor_parallel,
-            gpu_memory=cluster.rollout_memory,
-        )
-        with VllmPolicy(model, options, temperature=evaluation.temperature, seed=settings.run.seed) as policy:
-            yield policy
-        return
-    import torch
-    from transformers import AutoModelForCausalLM
-
-    from reseek.policy.hf import TransformersPolicy
-
-    loaded = AutoModelForCausalLM.from_pretrained(model, dtype=getattr(torch, settings.policy.dtype))
-    yield TransformersPolicy(
-        loaded,
-        tokenizer,
-        temperature=evaluation.temperature,
-        seed=settings.run.seed,
-        max_batch=evaluation.concurrency,
-        device=cluster.device,
-    )

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 
 from reseek.config import AgentConfig
 from reseek.context import Append, Source, Trajectory
-from reseek.episode import Episode, EpisodeTexts, run_episode, token_span
+from reseek.episode import Episode, EpisodeTexts, run_episode
 from reseek.evaluation.records import EpisodeRecord
 from reseek.grammar import Action, Verdict, parse
 from reseek.policy import Policy, Sample, Tokenizer
 from reseek.search import Search
+from reseek.texts import token_span
 
 FLIPPED = {Verdict.YES: Verdict.NO, Verdict.NO: Verdict.YES}
 
@@ -93,6 +94,8 @@ async def replay(
 ) -> Episode:
     """The episode as it would have gone with `verdict` on observation `index`. Raises NotReplayed, and what the policy
     raises."""
+    if record.speaks_text:
+        raise NotReplayed("the policy gives text, no tokens")
     trajectory = record.trajectory
     call = record.observations[index].verdict_call
     if call is None:
@@ -104,4 +107,4 @@ async def replay(
     prompt = trajectory.context[: trajectory.prompt_length]
     own = agent if record.context is None else agent.model_copy(update={"context": record.context})
     player = _Prompter(turns, given, policy)
-    return await run_episode(prompt, policy=player, search=search, texts=texts, agent=own)
+    return await run_episode(prompt, policy=player, search=search, texts=texts, agent=own, question=record.question)

@@ -19,7 +19,7 @@ from reseek.runfolder import write_json, write_text
 from reseek.terminal import plain
 
 AVERAGE = "average"
-WIDTH = 120
+WIDTH = 132
 
 
 @dataclass(frozen=True)

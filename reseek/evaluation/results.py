@@ -25,6 +25,7 @@ from reseek.evaluation.llm_judge import JudgedAnswers, read_judged
 from reseek.evaluation.records import EpisodeRecord, read_records
 from reseek.evaluation.report import Report
 from reseek.evaluation.unanswerable import read_unanswerable
+from reseek.methods import Method
 from reseek.settings import KNOWN_SETS
 
 
@@ -64,14 +65,9 @@ class Evaluation:
 
     @property
     def method(self) -> str:
-        """What is done with the policy, in a word or two."""
-        named = self.config.get("method")
-        if isinstance(named, Mapping):
-            named = named.get("name")
-        if named:
-            context = self.conditions.agent.context.value
-            return f"{named} ({context})" if str(named) == "reseek" else str(named)
-        return f"{self.conditions.agent.prompt.value} ({self.conditions.agent.context.value})"
+        """What is done with the policy."""
+        agent = self.conditions.agent
+        return f"reseek ({agent.context.value})" if agent.method is Method.RESEEK else agent.method.value
 
     @property
     def budget(self) -> str:

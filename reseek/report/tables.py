@@ -84,10 +84,10 @@ def labels(runs: Sequence[Evaluation]) -> list[tuple[str, ...]]:
 
 LABELS = ("policy", "method", "budget")
 _RESULTS_NOTE = (
-    "In small print: the 95 % percentile bootstrap interval over questions; n, and how many episodes failed (they stand "
-    "in no number); r@k, the share of questions with a gold answer in the first k passages for the bare question; u, the "
-    "share that no passage of the corpus answers. Both are of questions whose answer passages can hold. The average is "
-    "the sets' unweighted mean."
+    "In small print: the 95 % percentile bootstrap interval over questions; n, and how many episodes failed (they "
+    "stand in no number); r@k, the share of questions with a gold answer in the first k passages for the bare "
+    "question; u, the share that no passage of the corpus answers. Both are of questions whose answer passages can "
+    "hold. The average is the sets' unweighted mean."
 )
 
 

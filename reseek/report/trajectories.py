@@ -23,8 +23,8 @@ _PARTS = ("answer_reward", "judge_reward", "format_reward", "search_cost", "acti
 
 @dataclass
 class Block:
-    """A stretch of the context: `number` counts calls or observations of its source. `born` and `died` number the
-    events that put it there and took it away."""
+    """A stretch of the context, `tokens` long (in characters, where the policy speaks text). `number` counts calls or
+    observations of its source; `born` and `died` number the events that put it there and took it away."""
 
     source: Source
     text: str
@@ -49,7 +49,7 @@ def blocks_of(record: EpisodeRecord, tokenizer: Tokenizer | None = None) -> list
         nth = counts[event.source] = counts.get(event.source, -1) + 1
         known = event.source in (Source.POLICY, Source.OBSERVATION)
         text = _text(event, nth, record, tokenizer)
-        blocks.append(Block(event.source, text, len(event.ids), number, nth if known else None))
+        blocks.append(Block(event.source, text, _length(event), number, nth if known else None))
     return blocks
 
 
@@ -65,12 +65,19 @@ def _edit(blocks: list[Block], event: EditRecord, number: int, record: EpisodeRe
             place = i + 1
         elif start < event.end and end > event.start:
             raise InputError(f"{record.set} {record.id}: event {number} edits a part of what was put there at once")
-    if event.ids:
+    if _length(event):
         at = len(blocks) if place is None else place
-        blocks.insert(at, Block(Source.STUB, STUB, len(event.ids), number))
+        blocks.insert(at, Block(Source.STUB, STUB, _length(event), number))
+
+
+def _length(event: AppendRecord | EditRecord) -> int:
+    """In tokens; in characters where the policy speaks text."""
+    return len(event.ids) if event.text is None else len(event.text)
 
 
 def _text(event: AppendRecord, nth: int, record: EpisodeRecord, tokenizer: Tokenizer | None) -> str:
+    if event.text is not None:
+        return event.text
     if event.source is Source.POLICY and nth < len(record.calls):
         return record.calls[nth].text
     if event.source is Source.OBSERVATION and nth < len(record.observations):

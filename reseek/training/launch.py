@@ -24,7 +24,7 @@ from reseek import cleanup
 from reseek.cli import require_platform
 from reseek.environment import environment
 from reseek.errors import InputError
-from reseek.preflight import check_budgets, check_oracle, check_training
+from reseek.preflight import check_budgets, check_oracle, check_trainable, check_training
 from reseek.prepare import Prepared, prepare
 from reseek.runfolder import open_run, write_json
 from reseek.settings import Settings, load_settings
@@ -43,6 +43,7 @@ def train(config: DictConfig) -> Path:
     """Check, prepare, train. Returns the run's folder (with `run.check_only` it is not made and nothing is started).
     Raises InputError for bad input before anything is started, and RunFailed when the run ends early."""
     settings = load_settings(config)
+    check_trainable(settings)
     check_budgets(
         settings.agent,
         config.data.max_prompt_length,

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from reseek.config import AgentConfig, OracleConfig, RewardConfig
 from reseek.context import segments
-from reseek.episode import token_span
 from reseek.oracle.literal import LiteralOracle
 from reseek.questions import Question
 from reseek.scoring import score_episode
+from reseek.texts import token_span
 from reseek.training.credit_rows import credit_rows, estimator_of
 from reseek.training.positions import segment_credits, verdict_credits
 from tests.support.episodes import TOKENIZER, Memory, Script, play, spoken
