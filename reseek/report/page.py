@@ -29,9 +29,10 @@ class Picture:
 
 @dataclass(frozen=True)
 class Section:
-    """One table, the picture of it, and steps to read."""
+    """One table (where it is long: a brief one as well), the picture of it, and steps to read."""
 
     table: tables.Table
+    brief: tables.Table | None
     picture: Picture | None = None
     examples: tuple["Example", ...] = ()
 
@@ -78,7 +79,10 @@ def page(title: str, runs: Sequence[Evaluation], trainings: Sequence[Training], 
     """The page. `viewer`: the address of the page with the trajectories, beside this one."""
     pictured = {"results": _budgets(runs), "impact": _impact(runs)}
     shown = {"impact": _examples(runs, viewer)}
-    sections = [Section(table, pictured.get(table.key), shown.get(table.key, ())) for table in all_tables(runs)]
+    sections = [
+        Section(table, tables.brief(table), pictured.get(table.key), shown.get(table.key, ()))
+        for table in all_tables(runs)
+    ]
     return render(
         "report.html",
         title=title,

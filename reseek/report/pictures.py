@@ -22,6 +22,8 @@ from reseek.terminal import plain
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _GREY = "#777777"
+_PUBLISHED_MARKERS = {"ReSeek": "*", "Search-R1": "<", "ZeroSearch": ">"}
+_MOST_BARS = 24
 _MARKERS, _LINES = "osD^vPX", ("-", "--", "-.", ":")
 _IMPACT = {
     Impact.POSITIVE: ("#0072B2", ""),
@@ -91,10 +93,11 @@ def budget_curves(runs: Sequence[Evaluation]) -> str | None:
                 )
             if unit is TurnUnit.ACTION:
                 ticks.add(TURNS)
-                for published, marker in zip(PUBLISHED, cycle("<>12348"), strict=False):
-                    if published.sets or published.method in ("Search-R1", "ZeroSearch"):
-                        name = f"published: {published.method}, {published.policy.split('-')[1]}"
-                        axes.plot(TURNS, published.average, marker, color=_GREY, label=name, linestyle="none")
+                for one in PUBLISHED:
+                    if one.method in _PUBLISHED_MARKERS:
+                        name = f"published: {one.method}, {one.policy.split('-')[1]}"
+                        marker, fill = _PUBLISHED_MARKERS[one.method], "full" if "7B" in one.policy else "none"
+                        axes.plot(TURNS, one.average, marker, color=_GREY, fillstyle=fill, label=name)
             axes.set(xlabel=f"turn budget ({unit.value})", ylabel="exact match, average", ylim=(0, None))
             axes.set_xticks(sorted(ticks))
             axes.margins(x=0.1)
@@ -129,13 +132,15 @@ def _curves(runs: Sequence[Evaluation], unit: TurnUnit) -> dict[str, list[Point]
 
 
 def impact_bars(runs: Sequence[Evaluation]) -> str | None:
-    """Shares of positive, neutral and negative steps, a bar a run and set."""
+    """Shares of positive, neutral and negative steps: a bar a run and set; a bar a run, where that were too many."""
     bars = []
+    pooled = sum(len(run.steps) for run in runs) > _MOST_BARS
     for run, label in zip(runs, labels(runs), strict=True):
-        for name, steps in run.steps.items():
+        by_set = {"all sets": [s for steps in run.steps.values() for s in steps]} if pooled else run.steps
+        for name, steps in by_set.items():
             counted = shares(steps)
             if counted.steps:
-                who = f"{label[1]}, {label[2]}: " if len(runs) > 1 else ""
+                who = f"{', '.join(label)}: " if len(runs) > 1 else ""
                 bars.append((plain(f"{who}{name}"), counted))
     if not bars:
         return None

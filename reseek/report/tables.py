@@ -5,7 +5,7 @@ published; what does not exist is an empty cell, never 0. Knows nothing of HTML,
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from reseek.evaluation.flips import Effect
@@ -18,6 +18,7 @@ from reseek.report.published import PUBLISHED, SOURCE
 from reseek.settings import KNOWN_SETS
 
 DASH = "–"
+_MANY_ROWS = 12
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,12 @@ class Table:
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
     note: str = ""
+
+
+def brief(table: Table) -> Table | None:
+    """The rows that are averages over sets, of a table with a row a run and set; None where all rows are few."""
+    rows = tuple(row for row in table.rows if row.label[-1] == AVERAGE)
+    return replace(table, rows=rows) if rows and len(table.rows) > _MANY_ROWS else None
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -104,7 +111,7 @@ def results(runs: Sequence[Evaluation]) -> Table:
         for published in PUBLISHED:
             cells = [Cell(number(published.sets.get(name))) for name in names]
             average = Cell(number(published.average), ("of all eight",))
-            rows.append(Row((published.policy, published.method, "T = 4 (action)"), (*cells, average), True))
+            rows.append(Row((published.policy, published.method, "published, T = 4 (action)"), (*cells, average), True))
     return Table(
         "results",
         "Exact match",
@@ -212,7 +219,8 @@ def impact(runs: Sequence[Evaluation]) -> Table | None:
     """The classes of the judged steps; None where nothing was judged."""
     rows = []
     for run, label in zip(runs, labels(runs), strict=True):
-        for name, steps in run.steps.items():
+        pooled = {AVERAGE: [step for steps in run.steps.values() for step in steps]} if len(run.steps) > 1 else {}
+        for name, steps in (run.steps | pooled).items():
             counted = shares(steps)
             if counted.steps:
                 cells = [Cell(str(counted.steps)), *(Cell(number(counted.share(one))) for one in Impact)]
@@ -220,7 +228,7 @@ def impact(runs: Sequence[Evaluation]) -> Table | None:
     columns = ("judged steps", *(one.value for one in Impact))
     note = (
         "Positive: Yes and the final answer is right, or No to an observation without the answer. Negative: Yes and "
-        "the final answer is wrong. Neutral: the rest. Of questions whose answer a passage can hold. Published "
+        "the final answer is wrong. Neutral: the rest. The average pools all steps. Of questions whose answer a passage can hold. Published "
         f"({SOURCE}): positive .40 to .50, negative below .25."
     )
     return Table("impact", "Judge impact", (*LABELS, "set"), columns, tuple(rows), note) if rows else None
