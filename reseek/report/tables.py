@@ -228,7 +228,8 @@ def impact(runs: Sequence[Evaluation]) -> Table | None:
     columns = ("judged steps", *(one.value for one in Impact))
     note = (
         "Positive: Yes and the final answer is right, or No to an observation without the answer. Negative: Yes and "
-        "the final answer is wrong. Neutral: the rest. The average pools all steps. Of questions whose answer a passage can hold. Published "
+        "the final answer is wrong. Neutral: the rest. Of questions whose answer a passage can hold; the average pools "
+        "all steps. Published "
         f"({SOURCE}): positive .40 to .50, negative below .25."
     )
     return Table("impact", "Judge impact", (*LABELS, "set"), columns, tuple(rows), note) if rows else None

@@ -161,7 +161,7 @@
       tag.textContent = word;
       question.append(tag, ` ${index.question[i]}`);
       const wrong = index.wrong[i] ? `, ${index.wrong[i]} wrong` : "";
-      sub.textContent = `${setName(run, i)} · ${index.id[i]} · ${index.verdicts[i]} verdicts${wrong} · ${meta.stops[index.stop[i]].replaceAll("_", " ")}`;
+      sub.textContent = `${setName(run, i)} · ${index.id[i]} · verdicts: ${index.verdicts[i]}${wrong} · ${meta.stops[index.stop[i]].replaceAll("_", " ")}`;
       const row = el("div", { class: "row", role: "option", id: `row-${n}`, "aria-selected": n === chosen, "aria-setsize": shown.length, "aria-posinset": n + 1, "data-n": n }, question, sub);
       row.style.top = `${n * ROW}px`;
       made.push(row);
@@ -247,7 +247,7 @@
   }
 
   function verdictLine(observation) {
-    if (observation.verdict === null) return "not judged: the episode ended first";
+    if (observation.verdict === null) return "not judged";
     const said = observation.verdict === "missing" ? "no verdict given" : `judged ${observation.verdict}`;
     if (observation.label === null) return `${said}; the oracle has no label`;
     const right = observation.verdict === (observation.label ? "Yes" : "No");
@@ -339,7 +339,7 @@
       ["gold", body.gold.join(" / ")],
       ["outcome", `${word}${body.scores ? ` (EM ${say(body.scores[0])}, F1 ${say(body.scores[1])}, cover ${say(body.scores[2])})` : ""}, stopped: ${meta.stops[index.stop[i]].replaceAll("_", " ")}, ${body.seconds} s`, kind],
       body.error ? ["error", body.error] : null,
-      ["gold answer", recall],
+      ["retrieval", recall],
     ]));
     if (body.reward) {
       const cells = body.reward.map(([name, amount]) => `${name} ${say(amount)}`).join("  ·  ");

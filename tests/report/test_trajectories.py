@@ -1,0 +1,51 @@
+"""What the viewer says stood in the context is what the trajectory's own fold says, at every call."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reseek.context import Trajectory
+from reseek.errors import InputError
+from reseek.evaluation.records import EditRecord
+from reseek.report.trajectories import blocks_of, body, call_events, probabilities, wrong_verdicts
+from tests.evaluation.test_replay import recorded
+from tests.support.episodes import TOKENIZER
+
+SEARCHES = [f"<search>{query}</search>" for query in ("a", "b", "none")]
+SAID = st.sampled_from([*SEARCHES, "<judge>Yes</judge>", "<judge>No</judge>", "hm", "<answer>x</answer>"])
+
+
+@settings(max_examples=50)
+@given(st.lists(SAID, min_size=12, max_size=12), st.sampled_from(["drop", "strict", "keep"]))
+def test_the_blocks_are_the_context_at_every_call(said, context):
+    record, _ = recorded(*said, context=context)
+    blocks = blocks_of(record, TOKENIZER)
+    events = record.trajectory.events
+    for event in [*call_events(record), len(events)]:
+        before = Trajectory(events[:event]).context
+        alive = [block for block in blocks if block.alive(event)]
+        assert "".join(block.text for block in alive) == TOKENIZER.decode(before)
+        assert sum(block.tokens for block in alive) == len(before)
+
+
+def test_a_dropped_observation_keeps_its_place():
+    record, _ = recorded("<search>a</search>", "<judge>No</judge>", "<answer>x</answer>")
+    blocks = blocks_of(record, TOKENIZER)
+    assert [block.source.value for block in blocks] == ["prompt", "policy", "observation", "stub", "policy", "policy"]
+    assert (
+        blocks[2].died == blocks[3].born and blocks[2].alive(blocks[3].born) and not blocks[2].alive(blocks[3].born + 1)
+    )
+    shown = body(record, TOKENIZER)
+    assert shown["observations"][0]["verdict"] == "No" and shown["reward"][-1][0] == "total"
+    assert wrong_verdicts(record) == 1  # the oracle of these records calls everything good
+    assert [len(call) for call in probabilities(record, None)] == [18, 17, 18]
+
+
+def test_an_edit_through_a_block_is_refused():
+    record, _ = recorded("<search>a</search>", "<judge>No</judge>", "<answer>x</answer>")
+    events = [
+        event.model_copy(update={"end": event.end - 1}) if isinstance(event, EditRecord) else event
+        for event in record.events
+    ]
+    with pytest.raises(InputError, match="edits a part"):
+        blocks_of(record.model_copy(update={"events": tuple(events)}))
