@@ -24,6 +24,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 _GREY = "#777777"
 _PUBLISHED_MARKERS = {"ReSeek": "*", "Search-R1": "<", "ZeroSearch": ">"}
 _MOST_BARS = 24
+_LONGEST_NAME = 64
 _MARKERS, _LINES = "osD^vPX", ("-", "--", "-.", ":")
 _IMPACT = {
     Impact.POSITIVE: ("#0072B2", ""),
@@ -89,7 +90,7 @@ def budget_curves(runs: Sequence[Evaluation]) -> str | None:
                     marker=next(markers),
                     linestyle=next(lines),
                     capsize=3,
-                    label=plain(name),
+                    label=_name(name),
                 )
             if unit is TurnUnit.ACTION:
                 ticks.add(TURNS)
@@ -103,6 +104,12 @@ def budget_curves(runs: Sequence[Evaluation]) -> str | None:
             axes.margins(x=0.1)
             axes.legend(fontsize=7.5, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
         return _svg(figure)
+
+
+def _name(text: str) -> str:
+    """A name as it fits into a picture."""
+    shown = plain(text)
+    return shown if len(shown) <= _LONGEST_NAME else f"{shown[: _LONGEST_NAME - 1]}…"
 
 
 Point = tuple[int, float, float, float]
@@ -141,7 +148,7 @@ def impact_bars(runs: Sequence[Evaluation]) -> str | None:
             counted = shares(steps)
             if counted.steps:
                 who = f"{', '.join(label)}: " if len(runs) > 1 else ""
-                bars.append((plain(f"{who}{name}"), counted))
+                bars.append((_name(f"{who}{name}"), counted))
     if not bars:
         return None
     with matplotlib.rc_context(_STYLE):

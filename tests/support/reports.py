@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from reseek.config import OracleConfig, RewardConfig
@@ -54,19 +55,19 @@ def make_run(
     """Ask the sets and read the folder back."""
     under = conditions(policy, **agent)
     claim_folder(folder, under)
-    asyncio.run(run_sets(sets, room(speaker, under.hash, **agent), folder, 4))
+    asked = run_sets(sets, room(speaker, under.hash, **agent), folder, 4)
+    with ThreadPoolExecutor(1) as thread:  # the browser's tests have an event loop in theirs
+        thread.submit(asyncio.run, asked).result()
     write_text(folder / "config.yaml", json.dumps({"run": {"name": folder.name}, "questions": {"split": "test"}}))
     write_json(folder / "versions.json", {"seed": 0, "reseek": "0", "commit": "abc"})
     return read_evaluation(folder)
 
 
-def write_records(folder: Path, records: Sequence[EpisodeRecord]) -> None:
-    """Put these episodes into a folder in place of its own."""
-    for path in (folder / "episodes").glob("*.jsonl"):
-        path.unlink()
+def by_set(records: Sequence[EpisodeRecord]) -> dict[str, list[EpisodeRecord]]:
+    sets: dict[str, list[EpisodeRecord]] = {}
     for record in records:
-        with (folder / "episodes" / f"{record.set}.jsonl").open("a", encoding="utf-8") as file:
-            file.write(record.model_dump_json() + "\n")
+        sets.setdefault(record.set, []).append(record)
+    return sets
 
 
 def many(records: Sequence[EpisodeRecord], count: int) -> list[EpisodeRecord]:
