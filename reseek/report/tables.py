@@ -101,22 +101,24 @@ _RESULTS_NOTE = (
 def results(runs: Sequence[Evaluation]) -> Table:
     """The paper's table: a row a run, a column a set, their average last; published rows below."""
     names = set_names(runs)
+    several = len(names) > 1
     rows, note = [], _RESULTS_NOTE
     for run, label in zip(runs, labels(runs), strict=True):
         report = run.report
         cells = [_em(report.sets.get(name), report.top_k) for name in names]
-        rows.append(Row(label, (*cells, _em(report.average, report.top_k))))
+        rows.append(Row(label, (*cells, *([_em(report.average, report.top_k)] if several else []))))
     if any(name in KNOWN_SETS for name in names):
         note += f" Grey: published ({SOURCE}), on wiki-18 with E5, T counted in actions: not measured here."
         for published in PUBLISHED:
             cells = [Cell(number(published.sets.get(name))) for name in names]
             average = Cell(number(published.average), ("of all eight",))
-            rows.append(Row((published.policy, published.method, "published, T = 4 (action)"), (*cells, average), True))
+            label = (published.policy, published.method, "published, T = 4 (action)")
+            rows.append(Row(label, (*cells, *([average] if several else [])), True))
     return Table(
         "results",
         "Exact match",
         LABELS,
-        (*names, AVERAGE),
+        (*names, *([AVERAGE] if several else [])),
         tuple(rows),
         note,
     )
@@ -191,16 +193,17 @@ def policy_gaps(runs: Sequence[Evaluation]) -> Table | None:
 
 def _differences(key: str, title: str, pairs: list[tuple[tuple[str, ...], Evaluation, Evaluation]]) -> Table:
     names = set_names([run for _, first, other in pairs for run in (first, other)])
+    several = len(names) > 1
     rows = []
     for label, first, other in pairs:
         of_set = [pairs_of(first.records.get(name, ()), other.records.get(name, ())) for name in names]
         cells = [_difference(paired(pairs)) for pairs in of_set]
-        rows.append(Row(label, (*cells, _difference(paired_average(of_set)))))
+        rows.append(Row(label, (*cells, *([_difference(paired_average(of_set))] if several else []))))
     return Table(
         key,
         title,
         LABELS,
-        (*names, AVERAGE),
+        (*names, *([AVERAGE] if several else [])),
         tuple(rows),
         "Exact match of the row's run minus the other's, on the questions that both answered. In small print: 95 % "
         "paired bootstrap interval; p of the exact McNemar test (the average's pools all questions); questions; those "

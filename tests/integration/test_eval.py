@@ -15,14 +15,12 @@ import pytest
 
 from reseek.context import Append, Edit, Source, segments
 from reseek.evaluation.records import EpisodeRecord, read_records
+from tests.support.copying import copying_model
 
 pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).resolve().parents[2]
 QUESTIONS = 6
-# Two rounds of what the model is to repeat, then a third up to where its own turn begins.
-_ROUND = "\n<information> river</information>\n<judge>No</judge>"
-TEMPLATE = "{{ messages[0]['content'] }}" + 2 * (_ROUND + " : <search> profession</search>") + _ROUND
 
 
 def evaluate(folder: Path, cache: Path, *overrides: str) -> subprocess.CompletedProcess[str]:
@@ -33,13 +31,7 @@ def evaluate(folder: Path, cache: Path, *overrides: str) -> subprocess.Completed
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory) -> Path:
-    from reseek.policy.micro import make_model, make_tokenizer
-
-    folder, tokenizer = tmp_path_factory.mktemp("model"), make_tokenizer()
-    tokenizer.chat_template = TEMPLATE
-    tokenizer.save_pretrained(folder)
-    make_model(0, len(tokenizer)).save_pretrained(folder)
-    return folder
+    return copying_model(tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture(scope="module")
