@@ -4,6 +4,7 @@ import asyncio
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -57,9 +58,7 @@ def test_an_engine_that_samples_less_voids_the_measurement(workload):
 
 
 def test_episodes_are_told_apart_by_their_prompts(workload):
-    twice = type(workload)(
-        (*workload.episodes, workload.episodes[0]), workload.passages, workload.texts, workload.agent
-    )
+    twice = replace(workload, episodes=(*workload.episodes, workload.episodes[0]))
     with pytest.raises(WorkDiffers, match="same prompt"):
         Stage(twice, Engine())
 

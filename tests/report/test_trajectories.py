@@ -1,15 +1,20 @@
 """What the viewer says stood in the context is what the trajectory's own fold says, at every call."""
 
+import asyncio
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reseek.context import Trajectory
 from reseek.errors import InputError
-from reseek.evaluation.records import EditRecord
+from reseek.evaluation.records import EditRecord, in_text
+from reseek.evaluation.runner import run_question
+from reseek.methods import Method
 from reseek.report.trajectories import blocks_of, body, call_events, probabilities, wrong_verdicts
 from tests.evaluation.test_replay import recorded
 from tests.support.episodes import TOKENIZER
+from tests.support.evaluations import question, room
 
 SEARCHES = [f"<search>{query}</search>" for query in ("a", "b", "none")]
 SAID = st.sampled_from([*SEARCHES, "<judge>Yes</judge>", "<judge>No</judge>", "hm", "<answer>x</answer>"])
@@ -49,3 +54,26 @@ def test_an_edit_through_a_block_is_refused():
     ]
     with pytest.raises(InputError, match="edits a part"):
         blocks_of(record.model_copy(update={"events": tuple(events)}))
+
+
+@pytest.mark.parametrize("method", [method.value for method in Method])
+def test_every_methods_episodes_are_shown(method):
+    turns = Method(method).fixed_turns
+    context = "drop" if method == "reseek" else "keep"
+    here = room(method=method, max_turns=2 if turns is None else turns, context=context)
+    record = asyncio.run(run_question("s", question(0, "Spain", "Madrid"), here))
+    shown = body(record, here.texts.tokenizer)
+    assert len(shown["calls"]) == len(record.calls) and len(shown["observations"]) == len(record.observations)
+    sampled = [block for block in shown["blocks"] if block[0] == "policy"]
+    assert [block[1] for block in sampled] == [call.text for call in record.calls]
+
+
+def test_a_policy_that_speaks_text_is_shown():
+    here = room(context="drop")
+    record = asyncio.run(run_question("s", question(0, "Spain", "Madrid"), here))
+    events, calls = in_text(record.events, record.calls, here.texts.tokenizer.decode)
+    spoken = record.model_copy(update={"events": events, "calls": calls})
+    assert spoken.speaks_text
+    texts = [block.text for block in blocks_of(record, here.texts.tokenizer)]
+    assert [block.text for block in blocks_of(spoken)] == texts
+    assert [len(call) for call in probabilities(spoken, None)] == [0, 0, 0]
