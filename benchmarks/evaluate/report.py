@@ -34,13 +34,14 @@ def race_table(races: Sequence[Race]) -> Table:
 
 
 def view_table(viewing: Viewing) -> Table:
-    """A line a filter."""
-    title = f"Viewer: {viewing.episodes:,} episodes, {viewing.megabytes:.1f} MB; first paint after "
-    made = Table(title=f"{title}{viewing.first_paint:.0f} ms, all texts after {viewing.texts_ready:.0f} ms")
-    made.title_justify = "left"
-    made.add_column("filter")
+    """First paint, then a line a filter."""
+    made = Table(title="Viewer in a headless chromium", title_justify="left")
+    made.add_column(f"{viewing.episodes:,} episodes, {viewing.megabytes:.1f} MB")
     for name in ("drawn ms", "painted ms"):
         made.add_column(name, justify="right")
+    made.add_row("first paint", "", f"{viewing.first_paint:.1f}")
+    made.add_row("all texts ready to be searched", "", f"{viewing.texts_ready:.1f}")
+    made.add_section()
     for name, (drawn, painted) in viewing.filters.items():
         made.add_row(name, f"{drawn:.1f}", f"{painted:.1f}")
     return made

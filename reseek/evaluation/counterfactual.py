@@ -30,6 +30,7 @@ from reseek.evaluation.flips import Effect, FlipRecord, Flips, count_flips, flip
 from reseek.evaluation.impact import Step, judged_steps
 from reseek.evaluation.records import EpisodeRecord
 from reseek.evaluation.replay import FLIPPED, NotReplayed, replay
+from reseek.evaluation.report import WIDTH
 from reseek.evaluation.results import read_evaluation
 from reseek.evaluation.runner import open_file
 from reseek.grammar import Verdict
@@ -117,7 +118,8 @@ def main(
     """Replay each judged step of RUN with the other verdict; count how often the answer gets better or worse."""
     with user_errors():
         counted = _replay_run(run.resolve(), limit, controls)
-    Console(width=110).print(table(counted))
+    console = Console()
+    Console(width=max(console.width, WIDTH)).print(table(counted))
 
 
 def _replay_run(folder: Path, limit: int | None, controls: int) -> dict[str, Flips]:

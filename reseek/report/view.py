@@ -100,6 +100,7 @@ def _about(run: Evaluation, label: tuple[str, ...], note: str, tokenizer: Tokeni
         "budget": label[2],
         "sets": list(run.records),
         "note": here,
+        "unit": "characters" if any(r.speaks_text for of in run.records.values() for r in of) else "tokens",
         "tokens": note,
     }
 

@@ -254,12 +254,12 @@
     return `${said}; oracle: ${observation.label ? "Yes" : "No"} (score ${say(observation.score)}) – ${right ? "agrees" : "wrong"}; reward ${say(observation.reward)}`;
   }
 
-  function blockOf(block, body, at, words) {
+  function blockOf(block, body, at, words, unit) {
     const [source, text, tokens, born, died, number] = block;
     const gone = died !== null && died < at;
     const head = el("div", { class: "head" }), title = el("b"), facts = el("span");
     title.textContent = SOURCES[source] || source;
-    facts.textContent = `${tokens} tokens`;
+    facts.textContent = `${tokens} ${unit}`;
     head.append(title, facts);
     if (source === "observation" && body.observations[number]) {
       const observation = body.observations[number];
@@ -340,11 +340,8 @@
       ["outcome", `${word}${body.scores ? ` (EM ${say(body.scores[0])}, F1 ${say(body.scores[1])}, cover ${say(body.scores[2])})` : ""}, stopped: ${meta.stops[index.stop[i]].replaceAll("_", " ")}, ${body.seconds} s`, kind],
       body.error ? ["error", body.error] : null,
       ["retrieval", recall],
+      body.reward ? ["reward", body.reward.map(([name, amount]) => `${name} ${say(amount)}`).join("  ·  ")] : null,
     ]));
-    if (body.reward) {
-      const cells = body.reward.map(([name, amount]) => `${name} ${say(amount)}`).join("  ·  ");
-      box.append(facts([["reward", cells]]));
-    }
     if (body.observations.length) {
       const title = el("h3");
       title.textContent = "Searches";
@@ -367,12 +364,12 @@
     const at = now === null ? Infinity : body.calls[now][0];
     const about = el("p", { class: "who" });
     about.textContent = now === null ? "All that stood in the context, in its order; struck through: dropped again." : `What stood in the context when call ${now + 1} was made, and below it what the policy said.`;
-    const context = el("ol", { class: "context" }, body.blocks.filter((b) => b[3] < at).map((b) => blockOf(b, body, at, words)));
+    const context = el("ol", { class: "context" }, body.blocks.filter((b) => b[3] < at).map((b) => blockOf(b, body, at, words, it.unit)));
     box.append(title, steps, about, context);
     if (now !== null) {
       const said = body.blocks.find((b) => b[3] === at);
       if (said) {
-        const made = blockOf([said[0], said[1], said[2], said[3], null, said[5]], body, at, words);
+        const made = blockOf([said[0], said[1], said[2], said[3], null, said[5]], body, at, words, it.unit);
         made.classList.add("now");
         context.append(made);
       }
