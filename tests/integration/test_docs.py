@@ -31,6 +31,7 @@ pytestmark = pytest.mark.integration
 
 ROOT = CONF.parent
 SERVE = "python -m corpora serve"
+WARMUP = "python -m reseek.training.warmup"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
@@ -114,6 +115,7 @@ def _files(folder: Path, base: Path, new: Path, passages: Path, questions: Path,
         "REAL.jsonl.gz": str(folder / "real.jsonl.gz"),
         "REALINDEX": str(folder / "real"),
         "BENCHMARK": str(folder / "benchmark"),
+        "WORLD": str(folder / "world"),
         "UNIVERSE": str(folder / "universe"),
         "PROBE": str(folder / "probe"),
     }
@@ -212,7 +214,25 @@ def test_the_commands_on_oracles_run_one_after_the_other(shared_cache, tmp_path)
         assert run.returncode == 0, command + run.stdout + run.stderr
 
 
-OF_A_RUN = [command for command in of_kind("python -m reseek") if not command.startswith("python -m reseek.oracle")]
+def test_the_commands_that_make_the_micro_model_run_one_after_the_other(shared_cache, tmp_path):
+    world = ensure_world(shared_cache / "world-0", 0)
+    for command in of_kind(WARMUP):
+        words = [*filled(command, {"WORLD": str(world.folder)}), "--steps", "2"]
+        run = subprocess.run(
+            [sys.executable, *words[1:]],
+            capture_output=True,
+            text=True,
+            timeout=300,
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+        )
+        assert run.returncode == 0, command + run.stdout + run.stderr
+    assert (tmp_path / "LAZY" / "model.safetensors").is_file()
+
+
+OF_A_RUN = [
+    command for command in of_kind("python -m reseek") if not command.startswith(("python -m reseek.oracle", WARMUP))
+]
 
 
 @pytest.mark.parametrize("command", OF_A_RUN)
