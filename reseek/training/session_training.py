@@ -160,8 +160,9 @@ class SessionTraining:
         credits = [extra.get(CREDIT_FIELD) for extra in extras]
         padding = _padding(batch)
         self._count_tokens(batch.keys, masks, extras, padding, metrics)
+        estimator = estimator_of(self.config.algo, f"{self.config.run.seed} {self.global_steps}")
         advantages, returns = credit_rows(
-            estimator_of(self.config.algo), batch.keys, masks, values, credits, padding, whiten=self.use_critic
+            estimator, batch.keys, masks, values, credits, padding, whiten=self.use_critic
         )
         output = TensorDict(
             {

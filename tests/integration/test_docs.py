@@ -27,13 +27,13 @@ from tests.support.corpora import write
 from tests.support.fiction import PASSAGES as REAL
 from tests.support.fiction import QUESTIONS as SEEDS
 from tests.support.judging import Endpoint
-from tests.support.runs import WARMUP
 from tests.support.services import free_port, service
 
 pytestmark = pytest.mark.integration
 
 ROOT = CONF.parent
 SERVE = "python -m corpora serve"
+WARMUP = "python -m reseek.training.warmup"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
@@ -117,6 +117,7 @@ def _files(folder: Path, base: Path, new: Path, passages: Path, questions: Path,
         "REAL.jsonl.gz": str(folder / "real.jsonl.gz"),
         "REALINDEX": str(folder / "real"),
         "BENCHMARK": str(folder / "benchmark"),
+        "WORLD": str(folder / "world"),
         "UNIVERSE": str(folder / "universe"),
         "PROBE": str(folder / "probe"),
     }
@@ -165,8 +166,6 @@ def test_train_and_eval_commands_pass_their_checks(command, inputs, tmp_path, sh
     overrides = [*words[2:], "run.check_only=true", f"run.cache={shared_cache}", f"run.dir={tmp_path / 'run'}"]
     if "qwen2.5" in command:  # its model is on a hub
         overrides.append(f"policy.path={inputs['CHECKPOINT']}")
-    elif "policy=" not in command:
-        overrides += [WARMUP, "run.seed=0"]
     check(Path(words[1]).stem, overrides)
     assert not (tmp_path / "run").exists()
 
@@ -244,9 +243,24 @@ def test_the_commands_on_results_run_one_after_the_other(inputs, shared_cache, t
     assert (tmp_path / "example" / "viewer.html").is_file()
 
 
-OF_A_RUN = [
-    command for command in of_kind("python -m reseek") if not command.startswith(("python -m reseek.oracle", *RESULTS))
-]
+def test_the_commands_that_make_the_micro_model_run_one_after_the_other(shared_cache, tmp_path):
+    world = ensure_world(shared_cache / "world-0", 0)
+    for command in of_kind(WARMUP):
+        words = [*filled(command, {"WORLD": str(world.folder)}), "--steps", "2"]
+        run = subprocess.run(
+            [sys.executable, *words[1:]],
+            capture_output=True,
+            text=True,
+            timeout=300,
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+        )
+        assert run.returncode == 0, command + run.stdout + run.stderr
+    assert (tmp_path / "LAZY" / "model.safetensors").is_file()
+
+
+OTHERS = ("python -m reseek.oracle", WARMUP, *RESULTS)
+OF_A_RUN = [command for command in of_kind("python -m reseek") if not command.startswith(OTHERS)]
 
 
 @pytest.mark.parametrize("command", OF_A_RUN)
