@@ -10,6 +10,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from fastapi import Response
 
@@ -91,10 +92,34 @@ def test_killed_at_random_moments_it_reports_the_same(unbroken, model, shared_ca
     assert episodes(folder) == episodes(unbroken) and lines(file) == QUESTIONS
 
 
-def test_two_replicas_report_the_same_as_one(unbroken, model, shared_cache, tmp_path):
+def replica_processes(cache: Path) -> list[psutil.Process]:
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if "ray::Replica" in " ".join(process.cmdline()) and process.environ().get("RESEEK_CACHE") == str(cache):
+                found.append(process)
+        except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+            continue
+    return found
+
+
+def test_two_replicas_one_of_which_dies_report_the_same_as_one(unbroken, model, shared_cache, tmp_path):
     folder = tmp_path / "run"
-    done = evaluate(folder, shared_cache, *model, *SIZE, "evaluation.replicas=2")
-    assert done.returncode == 0, done.stdout + done.stderr + (folder / "eval.log").read_text()[-3000:]
+    two = (*model, *SIZE, "evaluation.replicas=2")
+    environment = {**os.environ, "RESEEK_CACHE": str(shared_cache)}
+    with subprocess.Popen(
+        eval_command(folder, *two), env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as first:
+        while lines(folder / "episodes" / "test.jsonl") < 3:
+            assert first.poll() is None, first.stdout.read()
+            time.sleep(0.01)
+        one, _ = replica_processes(shared_cache)
+        one.kill()
+        said = first.stdout.read()
+    assert first.returncode == 1 and "died" in said and f"resume with run.dir={folder}" in said, said
+    assert replica_processes(shared_cache) == []
+    second = evaluate(folder, shared_cache, *two)
+    assert second.returncode == 0, second.stdout + second.stderr + (folder / "eval.log").read_text()[-3000:]
     assert report(folder) == report(unbroken) and episodes(folder) == episodes(unbroken)
 
 
