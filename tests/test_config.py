@@ -73,12 +73,26 @@ def test_every_group_of_conf_is_known():
 @pytest.mark.parametrize("file", FILES)
 def test_every_file_fits_its_section(file):
     group = file.partition("/")[0]
-    given = {"urls": ["http://given"]}
-    values = {key: given.get(key, "given") if value == "???" else value for key, value in composed(file).items()}
+    values = filled(composed(file))
     section = load_section(GROUPS[group], values, group)
     # What a file says arrives: no value is lost on the way into its type.
-    dumped = section.model_dump(mode="json")
-    assert {key: dumped[key] for key in values} == values
+    assert said_of(section.model_dump(mode="json"), values) == values
+
+
+def filled(values: dict[str, Any]) -> dict[str, Any]:
+    """A file's values, with something given for each that a user must give."""
+    given = {"urls": ["http://given"], "fictionalhot": {"path": "given"}}
+    return {
+        key: filled(value) if isinstance(value, dict) else given.get(key, "given") if value == "???" else value
+        for key, value in values.items()
+    }
+
+
+def said_of(dumped: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    """What `dumped` says of the keys of `values`."""
+    return {
+        key: said_of(dumped[key], value) if isinstance(value, dict) else dumped[key] for key, value in values.items()
+    }
 
 
 @pytest.mark.parametrize("file", [file for file in FILES if file.startswith("agent/")])

@@ -35,6 +35,7 @@ from reseek.preflight import check_budgets, check_model, check_oracle, check_pro
 from reseek.prepare import Prepared, prepare
 from reseek.questions import Question, read_questions
 from reseek.runfolder import open_run, versions, write_json
+from reseek.sets.manifest import write_manifests
 from reseek.settings import Settings, load_settings
 from reseek.terminal import output_to, plain, terminate_raises
 
@@ -85,12 +86,14 @@ def evaluate(config: DictConfig, engines: Engines | None = None) -> Path:
     if all(len(done[name]) == len(questions) for name, questions in sets.items()):
         records = {name: [done[name][question.id] for question in qs] for name, qs in sets.items()}
     open_run(folder, config, settings.run.seed)
+    write_manifests(folder, prepared.manifests)
     before = cleanup.shared_memory()
     log = folder / "eval.log"
     with output_to(log, settings.run.verbose) as terminal, terminate_raises():
         console = Console(file=terminal)
         try:
             console.print(f"run folder {folder}\nengine's output {log}", highlight=False, soft_wrap=True)
+            _warn_of_other_corpora(prepared, console)
             started = monotonic()
             if records is None:
                 records = _ask(
@@ -117,6 +120,19 @@ def evaluate(config: DictConfig, engines: Engines | None = None) -> Path:
             if engines is None and (settings.cluster.device == "cuda" or replicas_wanted(settings) > 1):
                 cleanup.free_shared_memory(before)
     return folder
+
+
+def _warn_of_other_corpora(prepared: Prepared, console: Console) -> None:
+    """A release's questions can only be answered from its own documents."""
+    searched = prepared.searched.fingerprint if prepared.searched else None
+    for manifest in prepared.manifests:
+        if manifest.corpus is not None and manifest.corpus != searched:
+            console.print(
+                f"warning: {manifest.name}: the corpus is not the one of the release (its documents injected into its "
+                "base): recall tells how much of it is missing",
+                highlight=False,
+                soft_wrap=True,
+            )
 
 
 def _ask(

@@ -64,9 +64,7 @@ class EndpointPolicy:
         if not key:
             raise InputError("OPENAI_API_KEY: is not set; set it, or name a local server in policy.endpoint.base_url")
         # Retries are ours: the client's own would hide garbage and know nothing of the rate.
-        self._api = AsyncOpenAI(
-            api_key=key, base_url=settings.base_url, max_retries=0, timeout=settings.timeout_s
-        )
+        self._api = AsyncOpenAI(api_key=key, base_url=settings.base_url, max_retries=0, timeout=settings.timeout_s)
         self._tokenizer = TextTokenizer()
         self._next = 0.0
 
@@ -77,8 +75,9 @@ class EndpointPolicy:
         ids = list(context_ids)
         turn = ids.index(TURN) if TURN in ids else len(ids)
         user, said = self._tokenizer.decode(ids[:turn]), self._tokenizer.decode(ids[turn:])
-        request: dict[str, Any] = {"model": self.settings.model, "max_tokens": max_tokens}
-        request["temperature"] = self.temperature
+        request: dict[str, Any] = {
+            "model": self.settings.model, "max_tokens": max_tokens, "temperature": self.temperature
+        }  # fmt: skip
         if stop:
             request["stop"] = list(stop)
         if self.temperature > 0:

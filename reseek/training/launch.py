@@ -27,6 +27,7 @@ from reseek.errors import InputError
 from reseek.preflight import check_budgets, check_oracle, check_trainable, check_training
 from reseek.prepare import Prepared, prepare
 from reseek.runfolder import open_run, write_json
+from reseek.sets.manifest import write_manifests
 from reseek.settings import Settings, load_settings
 from reseek.terminal import output_to, terminate_raises, undisturbed
 from reseek.training.best import read_best
@@ -65,6 +66,7 @@ def train(config: DictConfig) -> Path:
     if settings.run.check_only:
         return folder
     open_run(folder, config, settings.run.seed)
+    write_manifests(folder, prepared.manifests)
     write_json(folder / "corpus.json", prepared.searched and prepared.searched.model_dump())
     ray_folder = Path(tempfile.mkdtemp(prefix="reseek-ray-"))
     with claimed(folder, run_id, ray_folder) as step:

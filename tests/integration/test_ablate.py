@@ -9,7 +9,7 @@ import pytest
 
 from reseek.evaluation.flips import flips_file, read_flips
 from reseek.evaluation.results import read_evaluation
-from tests.support.copying import copying_model
+from tests.support.copying import save_copying_model
 from tests.support.runs import ROOT, environment
 
 pytestmark = pytest.mark.integration
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture(scope="module")
 def policy(tmp_path_factory) -> list[str]:
-    model = copying_model(tmp_path_factory.mktemp("model"))
+    model = save_copying_model(tmp_path_factory.mktemp("model"))
     options = ["policy=path", f"policy.path={model}", "agent.prompt_tokens=128", "evaluation.engine=transformers"]
     return [*options, "evaluation.limit=2"]
 

@@ -22,7 +22,7 @@ from fictionalhot.names import Split
 from fictionalhot.world import ensure_world
 from reseek.policy.micro import make_model, make_tokenizer
 from reseek.resolvers import CONF, register_resolvers
-from tests.support.copying import copying_model
+from tests.support.copying import save_copying_model
 from tests.support.corpora import write
 from tests.support.fiction import PASSAGES as REAL
 from tests.support.fiction import QUESTIONS as SEEDS
@@ -223,7 +223,7 @@ RESULTS = ("python -m reseek.report", "python -m reseek.evaluation", "python -m 
 
 def test_the_commands_on_results_run_one_after_the_other(inputs, shared_cache, tmp_path):
     """On an evaluation of two questions by a model that copies; the LLM judge asks a local endpoint."""
-    model = copying_model(tmp_path / "model")
+    model = save_copying_model(tmp_path / "model")
     less = ["agent.prompt_tokens=128", "evaluation.engine=transformers", "evaluation.limit=2"]
     first = ["python", "-m", "reseek.ablate", "policy=path", f"policy.path={model}", "--turns", "1,2"]
     placeholders = {"RUN": "runs/ablate/reseek-search-1", "OTHER": "runs/ablate/reseek-search-2", "FOLDER": "example"}

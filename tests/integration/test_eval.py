@@ -1,13 +1,11 @@
 """`python eval.py` on the real stack: vLLM and transformers, Lucene, the embedded world, a model with random weights.
 
-The model copies (a circuit is planted in it), and its chat template ends with an action: so it searches, judges No and
-searches again without any training, and the engines are compared over contexts that were edited.
+The model searches, judges No and searches again without any training (tests/support/copying.py): the engines are
+compared over contexts that were edited.
 """
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import psutil
@@ -15,23 +13,20 @@ import pytest
 
 from reseek.context import Append, Edit, Source, segments
 from reseek.evaluation.records import EpisodeRecord, read_records
-from tests.support.copying import copying_model
+from tests.support import copying
 
 pytestmark = pytest.mark.integration
 
-ROOT = Path(__file__).resolve().parents[2]
 QUESTIONS = 6
 
 
-def evaluate(folder: Path, cache: Path, *overrides: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(ROOT / "eval.py"), f"run.dir={folder}", f"evaluation.limit={QUESTIONS}", *overrides]
-    environment = {**os.environ, "RESEEK_CACHE": str(cache)}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, cwd=ROOT)
+def evaluate(folder: Path, cache: Path, *overrides: str):
+    return copying.evaluate(folder, cache, f"evaluation.limit={QUESTIONS}", *overrides)
 
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory) -> Path:
-    return copying_model(tmp_path_factory.mktemp("model"))
+    return copying.save_copying_model(tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture(scope="module")

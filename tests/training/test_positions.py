@@ -46,6 +46,16 @@ def test_verdicts_around_a_fork():
     ]
 
 
+def test_a_method_without_judging_trains_one_row_by_its_answer_alone():
+    agent = AgentConfig(prompt="bare", method="search_r1", context="keep")
+    episode = play(Script(BAD, GOOD, ANSWER, method=agent.method), WORLD, agent)
+    reward = asyncio.run(score_episode(episode, QUESTION, LiteralOracle(), OracleConfig(), RewardConfig()))
+    (row,) = segments(episode.trajectory)
+    (credit,) = segment_credits(episode, reward, (row,))
+    assert credit["verdicts"] == [] and (reward.total, reward.part("judge")) == (1.0, 0.0)
+    assert sum(row.mask) == len(spoken(BAD + GOOD + ANSWER))
+
+
 def test_wrong_verdicts_and_two_in_one_segment():
     assert credited(BAD, YES, GOOD, f"why not: {NO}", ANSWER) == [
         [(-0.6, "<judge>Yes</judge>"), (-0.2, "<judge>No</judge>")],
