@@ -131,6 +131,7 @@ def _warn_of_other_corpora(prepared: Prepared, console: Console) -> None:
                 f"warning: {manifest.name}: the corpus is not the one of the release (its documents injected into its "
                 "base): recall tells how much of it is missing",
                 highlight=False,
+                markup=False,
                 soft_wrap=True,
             )
 

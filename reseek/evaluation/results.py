@@ -26,12 +26,14 @@ from reseek.evaluation.records import EpisodeRecord, read_records
 from reseek.evaluation.report import Report
 from reseek.evaluation.unanswerable import read_unanswerable
 from reseek.methods import Method
+from reseek.sets.manifest import SetManifest, read_manifests
 from reseek.settings import KNOWN_SETS
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A finished or unfinished evaluation. `config` and `versions` as they were written; {} where they are missing."""
+    """A finished or unfinished evaluation. `config` and `versions` as they were written; {} where they are missing.
+    `questions`: where each set's questions came from, where that was written."""
 
     folder: Path
     name: str
@@ -42,6 +44,7 @@ class Evaluation:
     unanswerable: Mapping[str, Sequence[str]] | None = None
     flips: Mapping[str, Flips] = field(default_factory=dict)
     judged: JudgedAnswers | None = None
+    questions: Mapping[str, SetManifest] = field(default_factory=dict)
 
     @cached_property
     def report(self) -> Report:
@@ -102,6 +105,7 @@ def read_evaluation(folder: str | Path) -> Evaluation:
         read_unanswerable(folder),
         {name: count_flips(read_flips(file)) for name, file in flips.items() if file.is_file()},
         read_judged(folder),
+        {manifest.name: manifest for manifest in read_manifests(folder)},
     )
 
 

@@ -99,8 +99,7 @@ def card(run: Evaluation, label: tuple[str, ...]) -> Card:
     """Everything that a number of this run depends on."""
     conditions, agent = run.conditions, run.conditions.agent
     questions = ", ".join(f"{name}: {len(records)}" for name, records in run.records.items())
-    split = run.config.get("questions")
-    split = split.get("split") if isinstance(split, Mapping) else None
+    sources = [f"{one.name}: {one.split or tables.DASH}, {one.sha256[:12]}" for one in run.questions.values()]
     dropped = f"{conditions.noise} of the queries answered badly on purpose" if conditions.noise else ""
     facts: list[tuple[str, Any]] = [
         ("run", run.name),
@@ -117,7 +116,7 @@ def card(run: Evaluation, label: tuple[str, ...]) -> Card:
         ("corpus", conditions.corpus),
         ("passages", None if conditions.passages is None else f"{conditions.passages:,}"),
         ("questions", questions),
-        ("split", split),
+        ("split, sha256", "; ".join(sources)),
         ("oracle", f"{conditions.oracle.name.value}, good above {conditions.oracle.threshold}"),
         ("rewards", _changed(conditions.rewards.model_dump(mode="json"))),
         ("conditions", conditions.hash),

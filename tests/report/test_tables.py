@@ -12,7 +12,7 @@ from reseek.evaluation.impact import Impact
 from reseek.evaluation.results import read_evaluation
 from reseek.grammar import Verdict
 from reseek.report import tables, writers
-from reseek.report.page import all_tables
+from reseek.report.page import all_tables, card
 from reseek.report.published import PUBLISHED
 from reseek.runfolder import write_json, write_text
 from tests.support.evaluations import ScriptedPolicy, question
@@ -82,6 +82,13 @@ def test_differences_between_runs_and_policies(runs):
     gaps = tables.policy_gaps(runs)
     assert gaps.rows[0].label[0] == "b – a" and cell(gaps, 0, "nq").text == "-0.750"
     assert tables.comparison(runs[:1]) is None and tables.policy_gaps(runs[:1]) is None
+
+
+def test_a_card_says_what_the_numbers_depend_on(runs):
+    facts = dict(card(runs[0], tables.labels(runs)[0]).facts)
+    assert facts["T"] == "2, counted in search" and facts["top k"] == "1" and facts["corpus"] == "c" * 64
+    assert facts["split, sha256"].startswith("nq: test, 555555555555") and facts["commit"] == "abc"
+    assert facts["conditions"] == runs[0].conditions.hash and facts["questions"] == "nq: 4, hotpotqa: 3"
 
 
 def test_what_was_found_out_later(runs):

@@ -13,6 +13,7 @@ from reseek.evaluation.results import Evaluation, read_evaluation
 from reseek.evaluation.runner import run_sets
 from reseek.questions import Question
 from reseek.runfolder import write_json, write_text
+from reseek.sets.manifest import SetManifest, write_manifests
 from tests.support.evaluations import question, room
 
 SETS = {
@@ -58,7 +59,11 @@ def make_run(
     asked = run_sets(sets, room(speaker, under.hash, **agent), folder, 4)
     with ThreadPoolExecutor(1) as thread:  # the browser's tests have an event loop in theirs
         thread.submit(asyncio.run, asked).result()
-    write_text(folder / "config.yaml", json.dumps({"run": {"name": folder.name}, "questions": {"split": "test"}}))
+    write_text(folder / "config.yaml", json.dumps({"run": {"name": folder.name}}))
+    write_manifests(
+        folder,
+        [SetManifest(name=name, source="here", split="test", rows=len(sets[name]), sha256="5" * 64) for name in sets],
+    )
     write_json(folder / "versions.json", {"seed": 0, "reseek": "0", "commit": "abc"})
     return read_evaluation(folder)
 
