@@ -190,11 +190,11 @@ def _watch(config: DictConfig, settings: Settings, folder: Path, console: Consol
     except ray.exceptions.RayError as error:
         print(f"{error}", file=sys.stderr)  # stderr is train.log here
         raise RunFailed(
-            f"the run failed in phase '{phase}': {_reason(str(error))}; see {folder / 'train.log'}"
+            f"the run failed in phase '{phase}': {last_exception(str(error))}; see {folder / 'train.log'}"
         ) from error
 
 
-def _reason(traceback: str) -> str:
+def last_exception(traceback: str) -> str:
     """The last exception of a remote traceback as one line."""
     lines = [line.strip() for line in traceback.splitlines() if line.strip()]
     for number in range(len(lines) - 1, -1, -1):
