@@ -59,6 +59,9 @@ def _say_checkpoints(folder: Path) -> None:
     from reseek.training.best import read_best
     from reseek.training.launch import last_checkpoint
 
+    curve = folder / "curve.png"
+    if curve.is_file():
+        print(f"curve: {curve}")
     checkpoint = last_checkpoint(folder)
     if checkpoint is not None:
         print(f"checkpoint: {checkpoint}\nevaluate it: python eval.py policy=path policy.path={checkpoint}")
