@@ -27,6 +27,7 @@ from transformers import (
     set_seed,
 )
 
+from reseek.sft.order import Order
 from reseek.sft.plan import CHECKPOINTS, IGNORED, METRICS, MODEL, ROWS, Plan, last_checkpoint, read_plan
 
 _NOT_OURS = ("total_flos", "train_runtime", "train_samples_per_second", "train_steps_per_second", "epoch")
@@ -45,7 +46,7 @@ def fit(folder: Path) -> None:
         tokenizer.chat_template = plan.chat_template
     # Full precision weights and optimiser; bfloat16 is what the forward and backward passes compute in.
     model = AutoModelForCausalLM.from_pretrained(plan.model, dtype=torch.float32)
-    trainer = Trainer(
+    trainer = InOrder(
         model,
         arguments_of(plan, folder, measure=len(validation) > 0),
         data_collator=Padding(tokenizer.pad_token_id or 0),
@@ -79,7 +80,6 @@ def arguments_of(plan: Plan, folder: Path, *, measure: bool) -> TrainingArgument
         per_device_eval_batch_size=sft.device_rows,
         gradient_accumulation_steps=plan.accumulation,
         average_tokens_across_devices=True,
-        train_sampling_strategy="group_by_length",  # rows are padded to the longest of a pass
         gradient_checkpointing=sft.gradient_checkpointing,
         bf16=plan.dtype == "bfloat16",
         use_cpu=cpu,
@@ -99,6 +99,15 @@ def arguments_of(plan: Plan, folder: Path, *, measure: bool) -> TrainingArgument
         report_to=[name for name in plan.loggers if name in _LOGGERS],
         disable_tqdm=True,
     )
+
+
+class InOrder(Trainer):
+    """The Trainer, with our order of the rows (transformers' own one by lengths does not mix a small set)."""
+
+    def _get_train_sampler(self, train_dataset: Dataset | None = None) -> Order:
+        rows = self.train_dataset if train_dataset is None else train_dataset
+        passes = self.args.per_device_train_batch_size * self.args.gradient_accumulation_steps
+        return Order(rows["length"][:], passes * self.args.world_size, self.args.seed)
 
 
 class Padding:

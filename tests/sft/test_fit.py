@@ -5,12 +5,14 @@ import random
 import pytest
 import torch
 from datasets import load_from_disk
-from transformers import Trainer
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reseek.errors import InputError
 from reseek.policy.micro import make_model, make_tokenizer
 from reseek.settings import SftSettings
-from reseek.sft.fit import Padding, arguments_of
+from reseek.sft.fit import InOrder, Padding, arguments_of
+from reseek.sft.order import Order
 from reseek.sft.plan import ROWS, Plan, check_batches, labels_of, write_plan, write_rows
 from reseek.sft.rows import Row
 
@@ -63,7 +65,7 @@ def test_the_loss_is_the_mean_over_the_trained_tokens_of_the_whole_batch(tmp_pat
     model = make_model(0, len(TOKENIZER))
     expected = mean_loss(model, rows())
     asked = plan(device_rows=device_rows, steps=1, learning_rate=0.0)
-    trainer = Trainer(
+    trainer = InOrder(
         model,
         arguments_of(asked, tmp_path, measure=False),
         data_collator=Padding(TOKENIZER.pad_token_id),
@@ -83,6 +85,22 @@ def test_only_the_agent_s_tokens_have_labels_and_padding_is_not_attended():
         trained = batch["labels"][number] != -100
         assert trained.nonzero().flatten().tolist() == [place for place in range(length) if row.mask[place]]
         assert torch.equal(batch["labels"][number][trained], batch["input_ids"][number][trained])
+
+
+@given(st.integers(0, 100), st.integers(1, 9), st.integers(0, 5))
+def test_every_row_is_trained_once_an_epoch_beside_rows_of_like_length(count, batch, seed):
+    lengths = [random.Random(number).randint(1, 100) for number in range(count)]
+    order = Order(lengths, batch, seed)
+    first = list(order)
+    assert sorted(first) == list(range(count)) and len(order) == count
+    order.set_epoch(1)
+    assert count < 20 or list(order) != first
+    order.set_epoch(0)
+    assert list(order) == first
+    full = [first[i : i + batch] for i in range(0, count - batch + 1, batch)]
+    if batch >= 4 and len(full) >= 8:
+        spread = [max(lengths[row] for row in step) - min(lengths[row] for row in step) for step in full]
+        assert sum(spread) / len(spread) < 40  # at random: near 100 (batch - 1) / (batch + 1), 60 and more
 
 
 def test_a_folder_holds_one_plan(tmp_path):

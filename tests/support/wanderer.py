@@ -4,9 +4,12 @@ action."""
 import asyncio
 import random
 
-from reseek.evaluation.records import EpisodeRecord
-from reseek.evaluation.runner import run_question
+from reseek.episode import Episode, prompt_ids, run_episode
+from reseek.evaluation.records import EpisodeRecord, record_of
 from reseek.policy import Sample
+from reseek.questions import Question
+from reseek.reward import Reward
+from reseek.scoring import score_episode
 from tests.support.evaluations import PASSAGES, question, room
 
 _SAID = (
@@ -31,7 +34,23 @@ class Wanderer:
         return Sample(tuple(map(ord, text)), tuple(-self.rng.random() for _ in text))
 
 
+def wander_scored(seed: int, **agent) -> tuple[Episode, Reward, EpisodeRecord]:
+    """A random episode with its reward, and the record of it."""
+    asked, where = _question(seed), room(Wanderer(random.Random(seed)), max_turns=4, **agent)
+    prompt = prompt_ids(where.texts.tokenizer, where.agent, asked.question)
+    episode = asyncio.run(
+        run_episode(prompt, policy=where.policy, search=where.search, texts=where.texts, agent=where.agent)
+    )
+    reward = asyncio.run(score_episode(episode, asked, where.oracle, where.oracle_config, where.rewards))
+    assert reward is not None
+    named = {"set_name": "s", "conditions": "c0", "answerable": True, "answer_rank": None, "answer_depth": 3}
+    return episode, reward, record_of(episode, reward, asked, **named)
+
+
 def wander(seed: int, **agent) -> EpisodeRecord:
     """The record of one random episode."""
-    asked = question(seed, random.Random(seed).choice(list(PASSAGES)), "Paris")
-    return asyncio.run(run_question("s", asked, room(Wanderer(random.Random(seed)), max_turns=4, **agent)))
+    return wander_scored(seed, **agent)[2]
+
+
+def _question(seed: int) -> Question:
+    return question(seed, random.Random(seed).choice(list(PASSAGES)), "Paris")
