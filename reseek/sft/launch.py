@@ -260,10 +260,11 @@ def _show(records: list[dict], bar: Bar) -> None:
 
 
 def result_card(folder: Path, plan: Plan, chosen: Chosen) -> dict[str, Any]:
-    """The run in a few numbers: the loss (mean of the first and the last 20 steps), on rows that were kept back before
+    """The run in a few numbers: the loss (mean of the first and the last tenth of the steps), on rows that were kept back before
     and after, the episodes behind it, and where the model is."""
     records = [json.loads(line) for line in (folder / METRICS).read_text(encoding="utf-8").splitlines()]
     losses = [record["sft/loss"] for record in records if record["phase"] == "step"]
+    tenth = max(1, len(losses) // 10)
     measured = [record["validation/loss"] for record in records if record["phase"] == "validated"]
 
     def mean(values: list[float]) -> float | None:
@@ -275,7 +276,7 @@ def result_card(folder: Path, plan: Plan, chosen: Chosen) -> dict[str, Any]:
         "source": plan.sft.source.value,
         "seed": plan.seed,
         "steps": plan.steps,
-        "loss": {"first": mean(losses[:20]), "last": mean(losses[-20:])},
+        "loss": {"first": mean(losses[:tenth]), "last": mean(losses[-tenth:])},
         "validation_loss": {"before": mean(measured[:1]), "after": mean(measured[-1:])} if measured else None,
         "episodes": {
             "read": chosen.read,
