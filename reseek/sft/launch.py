@@ -260,8 +260,8 @@ def _show(records: list[dict], bar: Bar) -> None:
 
 
 def result_card(folder: Path, plan: Plan, chosen: Chosen) -> dict[str, Any]:
-    """The run in a few numbers: the loss (mean of the first and the last tenth of the steps), on rows that were kept back before
-    and after, the episodes behind it, and where the model is."""
+    """The run in a few numbers: the loss (means of the first and the last tenth of the steps), that on rows that were
+    kept back before and after, the episodes behind it, and where the model is."""
     records = [json.loads(line) for line in (folder / METRICS).read_text(encoding="utf-8").splitlines()]
     losses = [record["sft/loss"] for record in records if record["phase"] == "step"]
     tenth = max(1, len(losses) // 10)
