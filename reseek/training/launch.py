@@ -214,11 +214,11 @@ def _show_profile(folder: Path, console: Console) -> None:
 
 
 def last_exception(traceback: str) -> str:
-    """The last exception of a remote traceback as one line."""
+    """The last exception of a remote traceback as one line; of our own kinds the message alone."""
     lines = [line.strip() for line in traceback.splitlines() if line.strip()]
     for number in range(len(lines) - 1, -1, -1):
-        if re.match(r"[\w.]*(Error|Exception|Failed|Died|Exit)\b", lines[number]):
-            return " ".join(lines[number : number + 3])[:400]
+        if re.match(r"[\w.]*(Error|Exception|Failed|Stopped|Died|Exit)\b", lines[number]):
+            return re.sub(r"^reseek(\.\w+)+: ", "", " ".join(lines[number : number + 3]))[:400]
     return lines[-1] if lines else "no reason given"
 
 

@@ -113,7 +113,8 @@ class SessionTraining:
             said = self.tokenizer.decode(data["responses"][0].tolist())
         complaint = first_look.complaint([_stats(extra) for extra in self._session_extras(batch)], said)
         tq.kv_clear(keys=batch.keys, partition_id="train")
-        take_unscored()  # no step's
+        unscored = take_unscored()
+        check_share(unscored, count, self.global_steps, self._oracle.most_failed)
         if complaint and Preflight(self.config.run.preflight) is Preflight.ABORT:
             raise first_look.PreflightFailed(complaint)
         if complaint:
