@@ -52,7 +52,7 @@ def prepare(settings: Settings) -> Prepared:
     else:
         index, manifest = _index(settings, corpus)
         searched = facts_of(manifest)
-    return Prepared(_model(settings), index, searched, train, validation, sets)
+    return Prepared(prepared_model(settings), index, searched, train, validation, sets)
 
 
 def world_of(settings: Settings) -> WorldFiles:
@@ -172,7 +172,8 @@ def _services(settings: Settings, corpus: Path | None) -> CorpusFacts | None:
     return facts
 
 
-def _model(settings: Settings) -> str:
+def prepared_model(settings: Settings) -> str:
+    """The model: a folder, made if it is embedded, or a hub id."""
     policy = settings.policy
     if policy.source is PolicySource.PATH:
         assert policy.path is not None

@@ -21,6 +21,7 @@ from reseek.settings import (
     QuestionSettings,
     SearchSettings,
     Settings,
+    SftSettings,
     WatchSettings,
     load_settings,
 )
@@ -34,6 +35,7 @@ GROUPS = {
     "corpus": CorpusSettings,
     "search": SearchSettings,
     "algo": AlgoSettings,
+    "sft": SftSettings,
     "cluster": ClusterSettings,
 }
 FILES = sorted(f"{path.parent.name}/{path.stem}" for group in GROUPS for path in (CONF / group).glob("*.yaml"))
@@ -71,7 +73,7 @@ def test_every_group_of_conf_is_known():
 @pytest.mark.parametrize("file", FILES)
 def test_every_file_fits_its_section(file):
     group = file.partition("/")[0]
-    given = {"urls": ["http://given"]}
+    given = {"urls": ["http://given"], "files": ["given"]}
     values = {key: given.get(key, "given") if value == "???" else value for key, value in composed(file).items()}
     section = load_section(GROUPS[group], values, group)
     # What a file says arrives: no value is lost on the way into its type.

@@ -127,7 +127,10 @@ def _ask(
     with Display(console, {name: len(questions) for name, questions in sets.items()}) as display:
         display.say(f"starting {evaluation.engine}")
         started = monotonic()
-        with _policy(settings, prepared.model, tokenizer) as policy, _search(settings, prepared.index) as search:
+        with (
+            opened_policy(settings, prepared.model, tokenizer) as policy,
+            opened_search(settings, prepared.index) as search,
+        ):
             display.say(f"{evaluation.engine} (ready after {monotonic() - started:.0f} s)")
             room = Room(
                 policy,
@@ -166,7 +169,8 @@ def _report(
 
 
 @contextlib.contextmanager
-def _search(settings: Settings, index: Path | None) -> Iterator[Search]:
+def opened_search(settings: Settings, index: Path | None) -> Iterator[Search]:
+    """The configured retriever; closed afterwards."""
     search = configured_search(settings.search, index, settings.run.seed)
     try:
         yield search
@@ -175,7 +179,7 @@ def _search(settings: Settings, index: Path | None) -> Iterator[Search]:
 
 
 @contextlib.contextmanager
-def _policy(settings: Settings, model: str, tokenizer: Any) -> Iterator[Any]:
+def opened_policy(settings: Settings, model: str, tokenizer: Any) -> Iterator[Any]:
     """The policy on the configured engine; gone afterwards."""
     evaluation, agent, cluster = settings.evaluation, settings.agent, settings.cluster
     assert evaluation is not None
