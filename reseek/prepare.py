@@ -60,7 +60,7 @@ def prepare(settings: Settings) -> Prepared:
         searched = facts_of(manifest)
     asked = sets.values() if settings.algo is None else (train, validation)
     return Prepared(
-        _model(settings),
+        prepared_model(settings),
         index,
         searched,
         train.path if train else None,
@@ -211,7 +211,8 @@ def _services(settings: Settings, corpus: Path | None) -> CorpusFacts | None:
     return facts
 
 
-def _model(settings: Settings) -> str:
+def prepared_model(settings: Settings) -> str:
+    """The model: a folder, made if it is embedded, or a hub id."""
     policy = settings.policy
     if policy.endpoint is not None:
         return policy.endpoint.model

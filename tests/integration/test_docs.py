@@ -28,6 +28,7 @@ from tests.support.fiction import PASSAGES as REAL
 from tests.support.fiction import QUESTIONS as SEEDS
 from tests.support.judging import Endpoint
 from tests.support.services import free_port, service
+from tests.support.wanderer import wander
 
 pytestmark = pytest.mark.integration
 
@@ -108,6 +109,7 @@ def _files(folder: Path, base: Path, new: Path, passages: Path, questions: Path,
         "PASSAGES.jsonl.gz": str(passages),
         "wiki18.jsonl.gz": str(passages),
         "CHECKPOINT": str(model),
+        "EPISODES": str(_episodes(folder)),
         "wiki18-index": str(folder / "wiki18-index"),
         "corpus.index=INDEX": f"corpus.index={base}",
         "INDEX": str(folder / "index"),
@@ -121,6 +123,14 @@ def _files(folder: Path, base: Path, new: Path, passages: Path, questions: Path,
         "UNIVERSE": str(folder / "universe"),
         "PROBE": str(folder / "probe"),
     }
+
+
+def _episodes(folder: Path) -> Path:
+    """A folder with a file of episodes."""
+    episodes = folder / "episodes" / "test.jsonl"
+    episodes.parent.mkdir()
+    episodes.write_text(wander(0).model_dump_json() + "\n")
+    return episodes.parent
 
 
 def filled(command: str, inputs: dict[str, str]) -> list[str]:
@@ -140,7 +150,10 @@ def check(config_name: str, overrides: list[str]) -> None:
     with initialize_config_dir(str(CONF), version_base=None):
         config = compose(config_name, overrides=overrides)
     if config_name == "train":
-        from reseek.training.launch import train
+        if config.stage == "sft":
+            from reseek.sft.launch import train
+        else:
+            from reseek.training.launch import train
 
         train(config)
     else:
