@@ -3,30 +3,35 @@
     python train.py                                   the CPU quick start (embedded world, embedded model)
     python train.py algo.steps=50 run.seed=1          any key can be overridden
     python train.py experiment=qwen2.5-3b-grpo ...    the paper's run on 8 GPUs
+    python train.py stage=sft policy.warmup_steps=0   imitate episodes first (docs/sft.md)
     python train.py --help                            all groups and keys
 
 Configuration: conf/train.yaml; what each key means: reseek/config.py and reseek/settings.py.
 """
 
 import sys
+from pathlib import Path
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from reseek.cli import run_command, user_errors
 from reseek.resolvers import register_resolvers
+from reseek.settings import Stage, check_overrides, stage_of
 
 register_resolvers()
 
 
 @hydra.main(config_path="conf", config_name="train", version_base=None)
 def main(config: DictConfig) -> None:
-    from reseek.training.best import read_best
-    from reseek.training.launch import RunFailed, last_checkpoint, train
+    from reseek.training.launch import RunFailed
 
     try:
         with user_errors():
-            folder = train(config)
+            stage = stage_of(config)
+            check_overrides(stage, HydraConfig.get().overrides.task)
+            folder = _trained(config, stage)
     except RunFailed as failure:
         print(f"error: {failure}", file=sys.stderr)
         sys.exit(1)
@@ -34,6 +39,29 @@ def main(config: DictConfig) -> None:
         print("all checks passed")
         return
     print(f"done: {folder}")
+    if stage is Stage.SFT:
+        model = folder / "model"
+        print(f"model: {model}\nevaluate it: python eval.py policy=path policy.path={model}")
+        print(f"train it on: python train.py policy=path policy.path={model}")
+        return
+    _say_checkpoints(folder)
+
+
+def _trained(config: DictConfig, stage: Stage) -> Path:
+    if stage is Stage.SFT:
+        from reseek.sft.launch import train
+    else:
+        from reseek.training.launch import train
+    return train(config)
+
+
+def _say_checkpoints(folder: Path) -> None:
+    from reseek.training.best import read_best
+    from reseek.training.launch import last_checkpoint
+
+    curve = folder / "curve.png"
+    if curve.is_file():
+        print(f"curve: {curve}")
     checkpoint = last_checkpoint(folder)
     if checkpoint is not None:
         print(f"checkpoint: {checkpoint}\nevaluate it: python eval.py policy=path policy.path={checkpoint}")

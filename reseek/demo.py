@@ -29,7 +29,7 @@ _ROWS = (
 
 def main(
     questions: int = typer.Option(200, help="held-out questions that are asked before and after"),
-    steps: int = typer.Option(24, help="GRPO steps"),
+    steps: int = typer.Option(16, help="GRPO steps"),
     folder: Path = typer.Option(None, help="where the run's files go; default: runs/demo/<time>"),  # noqa: B008
 ) -> None:
     """Train, evaluate and compare the embedded search agent on this machine."""

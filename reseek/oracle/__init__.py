@@ -23,8 +23,17 @@ class Oracle(Protocol):
 
 
 def make_oracle(config: OracleConfig) -> Oracle:
-    """The configured oracle. A model is loaded at its first use, in the process that scores; a mistake in the
-    configuration that can be seen without it raises InputError here."""
+    """The configured oracle, with `oracle.flip` of its labels turned round. A model is loaded at its first use, in the
+    process that scores; a mistake in the configuration that can be seen without it raises InputError here."""
+    oracle = _named(config)
+    if not config.flip:
+        return oracle
+    from reseek.oracle.flipped import FlippedOracle
+
+    return FlippedOracle(oracle, config.flip, config.threshold)
+
+
+def _named(config: OracleConfig) -> Oracle:
     if config.name is OracleName.LITERAL:
         return LiteralOracle()
     if config.name is OracleName.SUPPORTING:

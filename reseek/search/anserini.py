@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from corpora.documents import stored_passage
-from corpora.jvm import java_class, java_error
+from corpora.jvm import hold_signals, java_class, java_error
 from reseek.search import Hit
 
 _in_java = threading.Lock()
@@ -39,6 +39,7 @@ class Searcher:
         """The hits of distinct queries, searched by so many Java threads. Raises `java_error()`."""
         names = [str(number) for number in range(len(queries))]  # Anserini keeps one result per name
         with _in_java:
+            hold_signals()
             try:
                 found = self._searcher.batch_search(
                     self._as_list(*queries), self._as_list(*names), k, min(threads, len(queries))

@@ -31,6 +31,7 @@ from reseek.stats import EpisodeStats
 from reseek.training.board import report_unscored
 from reseek.training.positions import segment_credits
 from reseek.training.seeds import Stream
+from reseek.training.waits import TimedOracle, TimedPolicy, TimedSearch, Waits
 
 _log = logging.getLogger(__name__)
 
@@ -38,6 +39,8 @@ STATS_PREFIX = "episode/"
 """Before the names of our counts in `reward_extra_info`, where verl keeps names of its own (`reward`)."""
 CREDIT_FIELD = "reseek_credit"
 """In an output's extra fields: what was earned and where it stands (`positions.segment_credits`)."""
+WAITS_FIELD = "reseek_waits"
+"""In an output's extra fields: what its session waited for (`waits.Waits.done`)."""
 
 
 @dataclass(frozen=True)
@@ -144,11 +147,11 @@ class ReSeekAgentLoop(AgentLoopBase):
         question = Question.model_validate_json(kwargs["question"])
         agent = question.agent(room.agent)
         stream = Stream(room.seed, int(kwargs["global_steps"]), int(kwargs["index"]), int(kwargs["session_id"]))
-        policy = VerlPolicy(self.server_manager, sampling_params, stream)
+        policy, waits = VerlPolicy(self.server_manager, sampling_params, stream), Waits()
         episode = await run_episode(
             prompt_ids(self.tokenizer, agent, question.question),
-            policy=policy,
-            search=room.search,
+            policy=TimedPolicy(policy, waits),
+            search=TimedSearch(room.search, waits),
             texts=_texts(self.tokenizer),
             agent=agent,
             question=question.question,
@@ -157,7 +160,9 @@ class ReSeekAgentLoop(AgentLoopBase):
             _log.error("question %s: the search failed: %s", question.id, episode.error)
             return []
         try:
-            reward = await score_episode(episode, question, room.oracle, room.oracle_config, room.rewards)
+            with waits.rewarding():
+                oracle = TimedOracle(room.oracle, waits)
+                reward = await score_episode(episode, question, oracle, room.oracle_config, room.rewards)
         except Exception as failure:
             # Whatever it was: verl would log it and train on the sessions that are left, without saying so.
             cause = one_line(str(failure))
@@ -167,10 +172,12 @@ class ReSeekAgentLoop(AgentLoopBase):
             await report_unscored(cause)
             return []
         assert reward is not None
-        return outputs_of(episode, reward, policy.weight_versions)
+        return outputs_of(episode, reward, policy.weight_versions, waits.done())
 
 
-def outputs_of(episode: Episode, reward: Reward, weight_versions: list[int]) -> list[AgentLoopOutput]:
+def outputs_of(
+    episode: Episode, reward: Reward, weight_versions: list[int], waits: dict[str, float]
+) -> list[AgentLoopOutput]:
     """One output per segment. Rewards travel in a field of our own, with their positions: verl knows one number a row
     and would copy the last row's to the others."""
     stats = {f"{STATS_PREFIX}{key}": value for key, value in EpisodeStats.of(episode, reward).as_dict().items()}
@@ -197,6 +204,7 @@ def outputs_of(episode: Episode, reward: Reward, weight_versions: list[int]) -> 
                     "turn_scores": [],
                     "tool_rewards": [],
                     CREDIT_FIELD: credit,
+                    WAITS_FIELD: waits,
                     "reward_extra_info": {"acc": reward.exact_match, **stats},  # verl reports `acc` as its headline
                 },
             )

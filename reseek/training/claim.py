@@ -18,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 from reseek import cleanup
 from reseek.errors import InputError, first_problem
 from reseek.runfolder import write_json, write_text
+from reseek.sft.plan import last_checkpoint
 
 FILE = "running.json"
 _TRACKER = "checkpoints/latest_checkpointed_iteration.txt"
@@ -81,11 +82,12 @@ def last_step(folder: Path) -> int:
     """The step of the newest whole checkpoint, 0 for none.
 
     The trainer names it in a file that it writes last, though not at one stroke: where a kill left that file empty, the
-    newest checkpoint with all its parts is named anew.
+    newest checkpoint with all its parts is named anew. (stage=sft has transformers' checkpoints, without a tracker.)
     """
     tracker = folder / _TRACKER
     if not tracker.is_file():
-        return 0
+        checkpoint = last_checkpoint(folder)
+        return 0 if checkpoint is None else int(checkpoint.name.rpartition("-")[2])
     text = tracker.read_text(encoding="utf-8").strip()
     if text.isdigit():
         return int(text)

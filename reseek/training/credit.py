@@ -8,8 +8,9 @@ Formulas: DESIGN 3.8.
 Knows nothing of verl's batches, of text, or of how rewards came about.
 """
 
+import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
@@ -183,3 +184,26 @@ class ChainedGae:
             advantages[segment][position] = carried
             returns[segment][position] = carried + values_N[n]
         return tuple(advantages), tuple(returns)
+
+
+@dataclass(frozen=True)
+class Permuted:
+    """A control: the group's rewards, each of its sessions' and each of its verdicts', are dealt out anew at random
+    before another estimator credits them. Their distribution stays, what they were given for is gone."""
+
+    estimator: Estimator
+    rng: random.Random
+
+    def credit(self, group: Sequence[Session]) -> Credited:
+        givers = self.rng.sample(group, len(group))
+        verdict_rewards = [reward for session in group for reward in session.verdict_rewards]
+        self.rng.shuffle(verdict_rewards)
+        left = iter(verdict_rewards)
+        dealt = []
+        for session, giver in zip(group, givers, strict=True):
+            segments = tuple(
+                replace(segment, verdicts=tuple(replace(verdict, reward=next(left)) for verdict in segment.verdicts))
+                for segment in session.segments
+            )
+            dealt.append(Session(giver.outcome, giver.judge, segments))
+        return self.estimator.credit(dealt)

@@ -4,18 +4,20 @@ Rows come in any order under keys `{uid}_{session}_{index}`: uid is the question
 Padding rows belong to nobody and get zeros. Knows nothing of where rows are stored.
 """
 
+import random
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 
-from reseek.settings import Credit, EstimatorName
+from reseek.settings import Control, Credit, EstimatorName
 from reseek.training.credit import (
     ChainedGae,
     Estimator,
     Grpo,
     LeaveOneOut,
+    Permuted,
     SegmentRow,
     Session,
     StepCredit,
@@ -23,8 +25,14 @@ from reseek.training.credit import (
 )
 
 
-def estimator_of(algo: Mapping[str, Any]) -> Estimator:
-    """The configured estimator; `algo` is the group of that name."""
+def estimator_of(algo: Mapping[str, Any], seed: str) -> Estimator:
+    """The configured estimator; `algo` is the group of that name. `seed` decides what a control leaves to chance."""
+    estimator = _estimator(algo)
+    permuted = Control(algo["control"]) is Control.PERMUTED_REWARDS
+    return Permuted(estimator, random.Random(seed)) if permuted else estimator
+
+
+def _estimator(algo: Mapping[str, Any]) -> Estimator:
     name, per_step = EstimatorName(algo["estimator"]), Credit(algo["credit"]) is Credit.STEP
     if name is EstimatorName.PPO:
         return ChainedGae(algo["gamma"], algo["lam"], per_step)

@@ -13,8 +13,10 @@ import re
 import shutil
 import sys
 import tempfile
+import time
 import uuid
 import warnings
+from dataclasses import asdict
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf, open_dict
@@ -32,6 +34,7 @@ from reseek.settings import Settings, load_settings
 from reseek.terminal import output_to, terminate_raises, undisturbed
 from reseek.training.best import read_best
 from reseek.training.claim import check_free, claimed
+from reseek.training.profile import STARTED, Start, read_profile, table
 
 _OBJECT_STORE_BYTES = 1_000_000_000
 
@@ -72,6 +75,9 @@ def train(config: DictConfig) -> Path:
     with claimed(folder, run_id, ray_folder) as step:
         _run(config, settings, folder, run_id, ray_folder, step)
     write_json(folder / "result.json", result_card(folder, settings))
+    from reseek.training.curve import draw_run  # matplotlib: only who has something to draw waits for it
+
+    draw_run(folder)
     return folder
 
 
@@ -123,8 +129,10 @@ def _run(
             console.print(f"going on after step {step}, from its checkpoint", highlight=False)
         with terminate_raises():
             try:
+                began = time.monotonic()
                 _start_ray(settings, ray_folder, run_id)
-                _watch(config, settings, folder, console)
+                _watch(config, settings, folder, console, began)
+                _show_profile(folder, console)
             except RunFailed:
                 _keep_ray_logs(ray_folder, folder)
                 raise
@@ -160,8 +168,9 @@ def _start_ray(settings: Settings, ray_folder: Path, run_id: str) -> None:
     ray.init(address=cluster.ray_address, runtime_env=runtime_env, **local)
 
 
-def _watch(config: DictConfig, settings: Settings, folder: Path, console: Console) -> None:
-    """Run verl's task and follow it until it ends or nothing has happened for `run.watchdog_s`."""
+def _watch(config: DictConfig, settings: Settings, folder: Path, console: Console, began: float) -> None:
+    """Run verl's task and follow it until it ends or nothing has happened for `run.watchdog_s`. `began`: when the
+    launch did, on the monotonic clock."""
     import ray
 
     from reseek.training.board import NAME, Board
@@ -171,6 +180,7 @@ def _watch(config: DictConfig, settings: Settings, folder: Path, console: Consol
     board = Board.options(name=NAME).remote()
     task = Runner.remote().run.remote(OmegaConf.to_container(config, resolve=True))
     phase, metrics_file = "start", folder / "metrics.jsonl"
+    start: Start | None = Start(began)
     with Display(console) as display, metrics_file.open("a", encoding="utf-8") as metrics:
         while True:
             done, _ = ray.wait([task], timeout=1.0)
@@ -178,6 +188,9 @@ def _watch(config: DictConfig, settings: Settings, folder: Path, console: Consol
             display.update(reports)
             for report in reports:
                 phase = f"{report.phase} of step {report.step}"
+                if start is not None and (timing := start.until(report.phase)) is not None:
+                    metrics.write(json.dumps({"step": report.step - 1, "phase": STARTED, **timing}) + "\n")
+                    start = None
                 if report.metrics:
                     metrics.write(json.dumps({"step": report.step, "phase": report.phase, **report.metrics}) + "\n")
                     metrics.flush()
@@ -193,16 +206,22 @@ def _watch(config: DictConfig, settings: Settings, folder: Path, console: Consol
     except ray.exceptions.RayError as error:
         print(f"{error}", file=sys.stderr)  # stderr is train.log here
         raise RunFailed(
-            f"the run failed in phase '{phase}': {_reason(str(error))}; see {folder / 'train.log'}"
+            f"the run failed in phase '{phase}': {last_exception(str(error))}; see {folder / 'train.log'}"
         ) from error
 
 
-def _reason(traceback: str) -> str:
-    """The last exception of a remote traceback as one line."""
+def _show_profile(folder: Path, console: Console) -> None:
+    profile = read_profile(folder)
+    if profile is not None:
+        console.print(table(profile))
+
+
+def last_exception(traceback: str) -> str:
+    """The last exception of a remote traceback as one line; of our own kinds the message alone."""
     lines = [line.strip() for line in traceback.splitlines() if line.strip()]
     for number in range(len(lines) - 1, -1, -1):
-        if re.match(r"[\w.]*(Error|Exception|Failed|Died|Exit)\b", lines[number]):
-            return " ".join(lines[number : number + 3])[:400]
+        if re.match(r"[\w.]*(Error|Exception|Failed|Stopped|Died|Exit)\b", lines[number]):
+            return re.sub(r"^reseek(\.\w+)+: ", "", " ".join(lines[number : number + 3]))[:400]
     return lines[-1] if lines else "no reason given"
 
 
@@ -227,6 +246,7 @@ def result_card(folder: Path, settings: Settings) -> dict:
         "validation": {k: v for k, v in last.get("validated", {}).items() if k.startswith("validation/")},
         "checkpoint": str(path) if (path := last_checkpoint(folder)) else None,
         "best": best.model_dump() if (best := read_best(folder)) else None,
+        "seconds": asdict(profile) if (profile := read_profile(folder)) else None,
     }
 
 

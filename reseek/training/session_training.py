@@ -111,9 +111,10 @@ class SessionTraining:
         if batch.keys:
             data = tq.kv_batch_get(keys=batch.keys[:1], partition_id="train", select_fields=["responses"])
             said = self.tokenizer.decode(data["responses"][0].tolist())
-        complaint = first_look.complaint(self._episode_stats(batch), said)
+        complaint = first_look.complaint([_stats(extra) for extra in self._session_extras(batch)], said)
         tq.kv_clear(keys=batch.keys, partition_id="train")
-        take_unscored()  # no step's
+        unscored = take_unscored()
+        check_share(unscored, count, self.global_steps, self._oracle.most_failed)
         if complaint and Preflight(self.config.run.preflight) is Preflight.ABORT:
             raise first_look.PreflightFailed(complaint)
         if complaint:
@@ -160,8 +161,9 @@ class SessionTraining:
         credits = [extra.get(CREDIT_FIELD) for extra in extras]
         padding = _padding(batch)
         self._count_tokens(batch.keys, masks, extras, padding, metrics)
+        estimator = estimator_of(self.config.algo, f"{self.config.run.seed} {self.global_steps}")
         advantages, returns = credit_rows(
-            estimator_of(self.config.algo), batch.keys, masks, values, credits, padding, whiten=self.use_critic
+            estimator, batch.keys, masks, values, credits, padding, whiten=self.use_critic
         )
         output = TensorDict(
             {
@@ -262,8 +264,10 @@ class SessionTraining:
 
     def _compute_metrics(self, batch, metrics, timing_raw, global_steps, epoch) -> None:
         super()._compute_metrics(batch, metrics, timing_raw, global_steps, epoch)
-        summary = summarise(self._episode_stats(batch))
+        extras = self._session_extras(batch)
+        summary = summarise([_stats(extra) for extra in extras])
         metrics.update(_named("episodes", summary))
+        metrics.update(self._timing(extras))
         metrics.update(self._oracle_metrics)
         self._look(Signs.of(summary), metrics)
         every = self.config.run.record_every
@@ -281,8 +285,13 @@ class SessionTraining:
             self._warn(f"the run ends after step {self.global_steps}: watch.stop=collapse")
             self.total_training_steps = self.global_steps  # the condition of verl's loop
 
-    def _episode_stats(self, batch) -> list[EpisodeStats]:
-        """One record per session of the batch: forks give a session several rows, padding gives rows without one."""
+    def _timing(self, _extras: list[dict[str, Any]]) -> dict[str, float]:
+        """Where the step's seconds went: nobody looked at the clock (see `timed_steps`)."""
+        return {}
+
+    def _session_extras(self, batch) -> list[dict[str, Any]]:
+        """What each session of the batch said beside its rows: forks give a session several rows, padding gives rows
+        without one."""
         position_of_session: dict[str, int] = {}
         for position, (key, tag) in enumerate(zip(batch.keys, batch.tags, strict=True)):
             if not tag.get("is_padding", False):
@@ -291,7 +300,7 @@ class SessionTraining:
         if not keys:
             return []
         data = tq.kv_batch_get(keys=keys, partition_id=batch.partition_id, select_fields=["extra_fields"])
-        return [_stats(_plain(extra)) for extra in data["extra_fields"]]
+        return [_plain(extra) for extra in data["extra_fields"]]
 
     @cached_property
     def _oracle(self) -> OracleConfig:

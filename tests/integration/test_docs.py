@@ -25,13 +25,14 @@ from reseek.resolvers import CONF, register_resolvers
 from tests.support.corpora import write
 from tests.support.fiction import PASSAGES as REAL
 from tests.support.fiction import QUESTIONS as SEEDS
-from tests.support.runs import WARMUP
 from tests.support.services import free_port, service
+from tests.support.wanderer import wander
 
 pytestmark = pytest.mark.integration
 
 ROOT = CONF.parent
 SERVE = "python -m corpora serve"
+WARMUP = "python -m reseek.training.warmup"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
@@ -106,6 +107,7 @@ def _files(folder: Path, base: Path, new: Path, passages: Path, questions: Path,
         "PASSAGES.jsonl.gz": str(passages),
         "wiki18.jsonl.gz": str(passages),
         "CHECKPOINT": str(model),
+        "EPISODES": str(_episodes(folder)),
         "wiki18-index": str(folder / "wiki18-index"),
         "corpus.index=INDEX": f"corpus.index={base}",
         "INDEX": str(folder / "index"),
@@ -115,9 +117,18 @@ def _files(folder: Path, base: Path, new: Path, passages: Path, questions: Path,
         "REAL.jsonl.gz": str(folder / "real.jsonl.gz"),
         "REALINDEX": str(folder / "real"),
         "BENCHMARK": str(folder / "benchmark"),
+        "WORLD": str(folder / "world"),
         "UNIVERSE": str(folder / "universe"),
         "PROBE": str(folder / "probe"),
     }
+
+
+def _episodes(folder: Path) -> Path:
+    """A folder with a file of episodes."""
+    episodes = folder / "episodes" / "test.jsonl"
+    episodes.parent.mkdir()
+    episodes.write_text(wander(0).model_dump_json() + "\n")
+    return episodes.parent
 
 
 def filled(command: str, inputs: dict[str, str]) -> list[str]:
@@ -137,7 +148,10 @@ def check(config_name: str, overrides: list[str]) -> None:
     with initialize_config_dir(str(CONF), version_base=None):
         config = compose(config_name, overrides=overrides)
     if config_name == "train":
-        from reseek.training.launch import train
+        if config.stage == "sft":
+            from reseek.sft.launch import train
+        else:
+            from reseek.training.launch import train
 
         train(config)
     else:
@@ -161,8 +175,6 @@ def test_train_and_eval_commands_pass_their_checks(command, inputs, tmp_path, sh
     overrides = [*words[2:], "run.check_only=true", f"run.cache={shared_cache}", f"run.dir={tmp_path / 'run'}"]
     if "qwen2.5" in command:  # its model is on a hub
         overrides.append(f"policy.path={inputs['CHECKPOINT']}")
-    elif "policy=" not in command:
-        overrides += [WARMUP, "run.seed=0"]
     check(Path(words[1]).stem, overrides)
     assert not (tmp_path / "run").exists()
 
@@ -215,7 +227,25 @@ def test_the_commands_on_oracles_run_one_after_the_other(shared_cache, tmp_path)
         assert run.returncode == 0, command + run.stdout + run.stderr
 
 
-OF_A_RUN = [command for command in of_kind("python -m reseek") if not command.startswith("python -m reseek.oracle")]
+def test_the_commands_that_make_the_micro_model_run_one_after_the_other(shared_cache, tmp_path):
+    world = ensure_world(shared_cache / "world-0", 0)
+    for command in of_kind(WARMUP):
+        words = [*filled(command, {"WORLD": str(world.folder)}), "--steps", "2"]
+        run = subprocess.run(
+            [sys.executable, *words[1:]],
+            capture_output=True,
+            text=True,
+            timeout=300,
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+        )
+        assert run.returncode == 0, command + run.stdout + run.stderr
+    assert (tmp_path / "LAZY" / "model.safetensors").is_file()
+
+
+OF_A_RUN = [
+    command for command in of_kind("python -m reseek") if not command.startswith(("python -m reseek.oracle", WARMUP))
+]
 
 
 @pytest.mark.parametrize("command", OF_A_RUN)

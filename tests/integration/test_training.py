@@ -1,6 +1,7 @@
 """Runs of the real stack as their user sees them: steps, metrics, the folder, a kill in the middle, the watchdog."""
 
 import json
+import re
 import time
 from pathlib import Path
 
@@ -11,8 +12,10 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from reseek.policy.micro import make_tokenizer
 from reseek.training.export import Pick, export
+from reseek.training.stopwatch import Part, Wait
 from reseek.training.watch import Danger
-from tests.support.runs import QUESTIONS, SESSIONS, STEPS, train
+from tests.support.runs import QUESTIONS, SESSIONS, STEPS, ray_processes, train
+from tests.support.services import free_port
 
 pytestmark = pytest.mark.integration
 
@@ -109,6 +112,35 @@ def test_the_run_folder_tells_what_ran(resumed):
     assert f"questions_per_step: {QUESTIONS}" in (resumed.folder / "config.yaml").read_text()
     assert list((resumed.folder / "tensorboard").rglob("events.out.tfevents.*"))
     assert not (resumed.folder / "running.json").exists()
+
+
+def test_every_second_of_a_step_is_some_part_s(run):
+    for record in run.steps().values():
+        parts = {part: record[f"timing/{part.value}"] for part in Part}
+        assert sum(parts.values()) == pytest.approx(record["timing/whole"])
+        assert record["timing/whole"] >= record["timing_s/step"] > 0
+        within = [record[f"timing/rollout_{wait.value}"] for wait in Wait]
+        assert sum(within) == pytest.approx(parts[Part.ROLLOUT]) and record["timing/rollout_sampling"] > 0
+        for part in (Part.ROLLOUT, Part.TRANSFER, Part.LOG_PROBS, Part.UPDATE, Part.SYNC, Part.CHECKPOINT):
+            assert parts[part] > 0, part
+
+
+def test_the_run_ends_with_its_curve_and_its_profile(grpo):
+    assert f"curve: {grpo.folder / 'curve.png'}" in grpo.output and (grpo.folder / "curve.png").stat().st_size > 5000
+    assert "whole step" in grpo.output and "once: ray workers engine" in grpo.output
+    assert json.loads((grpo.folder / "result.json").read_text())["seconds"]["steps"] == STEPS - 1
+
+
+@pytest.mark.long
+def test_a_run_whose_oracle_is_away_stops_with_the_cause(tmp_path, shared_cache):
+    service = ("oracle=remote", f"oracle.urls=[http://127.0.0.1:{free_port()}]", "oracle.model=x")
+    times = ("oracle.patience_s=5", "oracle.timeout_s=2", "oracle.window_tokens=256")
+    done = train(tmp_path / "run", shared_cache, *service, *times, "algo.steps=1")
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert re.match(r"error: the run failed .*: scoring failed for \d+ of \d+ sessions of step 1, more than", line)
+    assert "oracle.most_failed=0.2" in line and "ConnectError" in line
+    assert not (tmp_path / "run" / "running.json").exists() and ray_processes() == []
 
 
 def test_the_terminal_shows_each_step(grpo, resumed):

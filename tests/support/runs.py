@@ -16,9 +16,7 @@ from reseek.training.rollouts import SegmentRecord, SessionRecord, read_sessions
 ROOT = Path(__file__).resolve().parents[2]
 STEPS = 3
 QUESTIONS, SESSIONS = 16, 4
-WARMUP = "policy.warmup_steps=500"
 SMALL = (
-    WARMUP,
     f"algo.questions_per_step={QUESTIONS}",
     f"algo.sessions_per_question={SESSIONS}",
     "algo.mini_batch_questions=8",

@@ -1,6 +1,7 @@
 """Advantages through forks, against slow references in plain Python that know tokens but no segments."""
 
 import random
+from dataclasses import dataclass
 
 import pytest
 import torch
@@ -8,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reseek.training import credit
-from reseek.training.credit import ChainedGae, Grpo, LeaveOneOut, SegmentRow, Session, StepCredit
+from reseek.training.credit import (
+    ChainedGae,
+    Grpo,
+    LeaveOneOut,
+    Permuted,
+    SegmentRow,
+    Session,
+    StepCredit,
+    VerdictCredit,
+)
 from reseek.training.credit_rows import credit_rows, estimator_of
 from tests.support.credit import (
     TOLERANCE,
@@ -158,4 +168,48 @@ def test_whitening_is_over_trained_tokens_only():
     ],
 )
 def test_each_estimator_by_name(algo, expected):
-    assert estimator_of({"gamma": 0.9, "lam": 0.8, **algo}) == expected
+    assert estimator_of({"gamma": 0.9, "lam": 0.8, "control": "none", **algo}, "0 1") == expected
+
+
+def told(outcome: float, *verdicts: float) -> Session:
+    """A session of one segment: one token for the answer, then one for each verdict."""
+    credits = tuple(VerdictCredit(reward, place, place + 1) for place, reward in enumerate(verdicts, start=1))
+    return Session(outcome, sum(verdicts), (SegmentRow(torch.ones(1 + len(verdicts)), credits),))
+
+
+def test_permuted_rewards_are_the_same_rewards_given_to_anyone():
+    group = [told(1.0, 0.3), told(0.0), told(0.0, -0.3, 0.3), told(1.0, 0.3, -0.3)]
+    algo = {"estimator": "reinforce", "credit": "trajectory", "gamma": 1.0, "lam": 1.0, "control": "permuted_rewards"}
+    own = [float(a[0][0]) for a in LeaveOneOut().credit(group).advantages]
+    dealt = []
+    for step in range(200):
+        credited = estimator_of(algo, f"0 {step}").credit(group)
+        assert [len(a[0]) for a in credited.advantages] == [2, 1, 3, 3]
+        dealt.append([float(a[0][0]) for a in credited.advantages])
+        assert sorted(dealt[-1]) == pytest.approx(sorted(own))
+    # On the average every session gets the same: nothing.
+    means = [sum(column) / len(column) for column in zip(*dealt, strict=True)]
+    assert all(abs(mean) < 0.25 for mean in means)
+    assert max(map(abs, own)) > 0.4
+
+
+def test_a_permuted_verdict_keeps_its_place_and_gets_another_s_reward():
+    group = [told(1.0, 0.3), told(1.0, -0.3), told(1.0, 0.3, 0.3)]
+    seen = set()
+    for seed in range(40):
+        taken = []
+        Permuted(Recording(taken), random.Random(seed)).credit(group)
+        assert sorted(r for session in taken for r in session.verdict_rewards) == [-0.3, 0.3, 0.3, 0.3]
+        assert [len(session.verdict_rewards) for session in taken] == [1, 1, 2]
+        seen.add(tuple(r for session in taken for r in session.verdict_rewards))
+    assert len(seen) == 4
+
+
+@dataclass(frozen=True)
+class Recording:
+    """An estimator that only looks."""
+
+    taken: list
+
+    def credit(self, group):
+        self.taken.extend(group)

@@ -3,6 +3,7 @@
 import pytest
 
 from reseek.training.failures import ScoringStopped, check_share
+from reseek.training.launch import last_exception
 
 
 @pytest.mark.parametrize(
@@ -21,3 +22,24 @@ def test_the_commonest_cause_is_named():
     with pytest.raises(ScoringStopped, match="oracle.most_failed=0.2 allows; 2 of them: no answer in 300 s") as caught:
         check_share(["no answer in 300 s", "status 400", "no answer in 300 s"], 5, 1, 0.2)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("traceback", "line"),
+    [
+        (
+            "ray.exceptions.RayTaskError(ScoringStopped): ray::Runner.run()\n  File x\n"
+            "reseek.training.failures.ScoringStopped: scoring failed for 3 of 10",
+            "scoring failed for 3 of 10",
+        ),
+        ("ValueError: first\n\nDuring handling\nreseek.a.PreflightFailed: no legal action", "no legal action"),
+        (
+            "Traceback\ntorch.OutOfMemoryError: out of memory\n\n  see below",
+            "torch.OutOfMemoryError: out of memory see below",
+        ),
+        ("nothing like it", "nothing like it"),
+        ("", "no reason given"),
+    ],
+)
+def test_a_traceback_s_last_exception_is_one_line_and_our_own_classes_go_without_their_names(traceback, line):
+    assert last_exception(traceback) == line

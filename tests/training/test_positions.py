@@ -104,8 +104,8 @@ def trained(estimator: str, credit: str, rewards: RewardConfig) -> list[tuple[st
             credits.append(told)
             texts.append(TOKENIZER.decode([i for i, m in zip(row.ids, row.mask, strict=True) if m]))
     values = [torch.zeros(len(mask)) for mask in masks] if estimator == "ppo" else None
-    algo = {"estimator": estimator, "credit": credit, "gamma": 1.0, "lam": 1.0}
-    tensors = credit_rows(estimator_of(algo), keys, masks, values, credits, [False] * len(keys), whiten=False)
+    algo = {"estimator": estimator, "credit": credit, "gamma": 1.0, "lam": 1.0, "control": "none"}
+    tensors = credit_rows(estimator_of(algo, "0 1"), keys, masks, values, credits, [False] * len(keys), whiten=False)
     found = []
     for row, mask in enumerate(masks):
         assert all(tensor[row].dtype == torch.float32 and not tensor[row][mask == 0].any() for tensor in tensors)

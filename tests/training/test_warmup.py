@@ -1,6 +1,7 @@
 """The warm-up: rows from real episodes, a loss that falls, a whole checkpoint, and no work twice."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -13,14 +14,17 @@ from fictionalhot.world import WorldSizes, ensure_world
 from reseek.config import AgentConfig, load_section
 from reseek.errors import InputError
 from reseek.policy.micro import make_model, make_tokenizer, syllable_ids, year_ids
+from reseek.settings import MicroStart
 from reseek.training.demonstrations import MICRO_AGENT, Renamer, Row
-from reseek.training.warmup import MANIFEST, WarmupSettings, collate, ensure_micro, losses_of, train, warm_up
+from reseek.training.imitation import Lesson, collate, imitate, losses_of
+from reseek.training.warmup import CAREFUL, HASTY, MANIFEST, WarmupSettings, ensure_micro, replaced, warm_up
 
 SIZES = WorldSizes(
     Sizes(people=40, towns=12, companies=15, works=15, questions=60),
     Sizes(people=30, towns=12, companies=12, works=12, questions=20),
 )
 TOKENIZER = make_tokenizer()
+NOTHING = replaced(CAREFUL, 0)
 TEXTS = ("Who founded Old Karmel?", "<search> Karmel</search>", "<information>In 1873 it was born", "<note> other")
 
 
@@ -42,7 +46,8 @@ def test_ten_steps_lower_the_loss_on_a_fixed_batch():
     batch = collate(rows(), TOKENIZER.pad_token_id)
     with torch.no_grad():
         before = float(losses_of(model, *batch)[0])
-    losses = train(model, TOKENIZER, rows(), rows(), WarmupSettings(steps=10, batch=4), show=False)
+    lesson = Lesson("short", steps=10, learning_rate=2e-3, carelessness=0.0, laziness=0.0, batch=4)
+    losses = imitate(model, TOKENIZER, rows(), lesson, 0, show=False)
     with torch.no_grad():
         after = float(losses_of(model, *batch)[0])
     assert len(losses) == 10
@@ -81,7 +86,7 @@ def test_renaming_keeps_what_is_equal_equal_and_touches_names_and_years_alone():
 
 
 def test_random_weights_need_no_search_and_load_like_any_checkpoint(world, tmp_path):
-    folder = warm_up(tmp_path / "m", world, WarmupSettings(seed=7, steps=0), index_dir=tmp_path / "never")
+    folder = warm_up(tmp_path / "m", world, WarmupSettings(NOTHING, seed=7), index_dir=tmp_path / "never")
     assert not (tmp_path / "never").exists()
     model, tokenizer = AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
     assert torch.equal(model.model.embed_tokens.weight, make_model(7, len(TOKENIZER)).model.embed_tokens.weight)
@@ -93,16 +98,16 @@ def test_random_weights_need_no_search_and_load_like_any_checkpoint(world, tmp_p
     assert manifest["settings"]["seed"] == 7
     assert manifest["world"] == world.manifest.hash
     with pytest.raises(InputError, match="exists already"):
-        warm_up(folder, world, WarmupSettings(steps=0), index_dir=tmp_path / "never")
+        warm_up(folder, world, WarmupSettings(NOTHING), index_dir=tmp_path / "never")
     assert [path.name for path in tmp_path.iterdir()] == ["m"]
 
 
 def test_ensure_is_keyed_on_its_settings_and_does_nothing_twice(world, tmp_path):
-    first = ensure_micro(tmp_path, world, seed=1, steps=0)
+    first = ensure_micro(tmp_path, world, MicroStart.CAPABLE, seed=1, steps=0)
     before = (first / MANIFEST).stat().st_mtime_ns
-    assert ensure_micro(tmp_path, world, seed=1, steps=0) == first
+    assert ensure_micro(tmp_path, world, MicroStart.LAZY, seed=1, steps=0) == first
     assert (first / MANIFEST).stat().st_mtime_ns == before
-    assert ensure_micro(tmp_path, world, seed=2, steps=0) != first
+    assert ensure_micro(tmp_path, world, MicroStart.CAPABLE, seed=2, steps=0) != first
 
 
 def test_the_configured_micro_agent_is_the_one_it_is_warmed_up_for():
@@ -111,10 +116,17 @@ def test_the_configured_micro_agent_is_the_one_it_is_warmed_up_for():
 
 
 @pytest.mark.integration
-def test_the_whole_warm_up_repeats_bit_by_bit(world, tmp_path):
-    settings = WarmupSettings(steps=10, batch=8, episodes=20, threads=1)
-    made = [warm_up(tmp_path / name, world, settings, index_dir=tmp_path / "index") for name in ("a", "b")]
-    looks = json.loads((made[0] / MANIFEST).read_text())["validation"]
+def test_both_lessons_repeat_bit_by_bit(world, tmp_path):
+    def made(name: str, lesson: Lesson, start_from: Path | None) -> Path:
+        settings = WarmupSettings(Lesson(**asdict(lesson) | {"steps": 5, "batch": 8, "rounds": 1}), threads=1)
+        return warm_up(tmp_path / name, world, settings, index_dir=tmp_path / "index", start_from=start_from)
+
+    capable = [made(f"capable {n}", CAREFUL, None) for n in range(2)]
+    lazy = [made(f"lazy {n}", HASTY, folder) for n, folder in enumerate(capable)]
+    looks = json.loads((lazy[0] / MANIFEST).read_text())["validation"]
     assert [(seen["questions"], seen["temperature"]) for seen in looks] == [(20, 0.0), (20, 1.0)]
-    one, other = (folder / "model.safetensors" for folder in made)
-    assert one.read_bytes() == other.read_bytes()
+    for one, other in (capable, lazy):
+        assert (one / "model.safetensors").read_bytes() == (other / "model.safetensors").read_bytes()
+    assert json.loads((lazy[0] / MANIFEST).read_text())["started_from"] == json.loads(
+        (capable[0] / MANIFEST).read_text()
+    )

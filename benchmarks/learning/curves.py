@@ -1,0 +1,91 @@
+"""Which curves are drawn, and what was measured of each.
+
+Invariant: all curves are runs of the same length with the same settings but for what their name says; a run is
+evaluated at its last step, on test questions that no run validates on. Pure: knows nothing of processes or files.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Kind(Enum):
+    """What a curve is there for."""
+
+    LEARNING = "learning"
+    """The quick start: GRPO from the lazy start."""
+    ORDINARY = "ordinary"
+    """GRPO from a start that nobody handicapped: a careful warm-up, broken off half-way."""
+    CONTROL = "control"
+    """Something was taken away without which nothing can be learnt."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One training run: `train` are its overrides beside seed and steps, `start` those of its start's evaluation."""
+
+    name: str
+    kind: Kind
+    seed: int
+    train: tuple[str, ...] = ()
+    start: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Point:
+    """A validation during training: greedy, on validation questions."""
+
+    step: int
+    em: float
+    questions: int
+    judge_accuracy: float
+
+
+@dataclass(frozen=True)
+class Measured:
+    """An evaluation on test questions; the interval is the 95 % one."""
+
+    em: float
+    low: float
+    high: float
+    questions: int
+    judge_accuracy: float
+    searches: float
+    drop_rate: float
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a curve. `minutes`: its command from start to end, with start-up and validations;
+    `stepping_minutes`: the training steps alone."""
+
+    curve: Curve
+    points: tuple[Point, ...]
+    before: Measured
+    after: Measured
+    minutes: float
+    stepping_minutes: float
+
+    @property
+    def gain(self) -> float:
+        return self.after.em - self.before.em
+
+    @property
+    def apart(self) -> bool:
+        """Whether EM rose so far that the intervals before and after don't overlap."""
+        return self.after.low > self.before.high
+
+
+# Half of the careful lesson (reseek/training/warmup.py) has been learnt when so many of its steps are over.
+HALF_TRAINED = 700
+
+
+def plan(seeds: int) -> list[Curve]:
+    """The quick start for each seed, then the others with seed 0."""
+    half = ("policy.start=capable", f"policy.warmup_steps={HALF_TRAINED}")
+    return [
+        *(Curve(f"seed {seed}", Kind.LEARNING, seed) for seed in range(seeds)),
+        Curve("ordinary half-trained start", Kind.ORDINARY, 0, half, half),
+        Curve("learning rate 0", Kind.CONTROL, 0, ("algo.learning_rate=0",)),
+        Curve("permuted rewards", Kind.CONTROL, 0, ("algo.control=permuted_rewards",)),
+        Curve("flipped oracle labels", Kind.CONTROL, 0, ("oracle.flip=0.5",)),
+    ]

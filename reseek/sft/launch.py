@@ -1,0 +1,298 @@
+"""`train.py stage=sft`: check, gather the episodes, write rows and plan, train, write the result card.
+
+Invariant: everything that can be wrong with the input is said before anything starts; whatever ends the run, its
+processes are gone; the same command with the same `run.dir` goes on where it stopped, episode by episode and, with
+`sft.save_every`, checkpoint by checkpoint. Training runs in processes of its own (reseek/sft/fit.py), one per device;
+this one follows their `metrics.jsonl`. Output of engines and trainers goes to `sft.log` in the run's folder.
+"""
+
+import asyncio
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+
+from reseek import cleanup
+from reseek.environment import environment
+from reseek.episode import EpisodeTexts
+from reseek.errors import InputError
+from reseek.evaluation.conditions import conditions_of
+from reseek.evaluation.opening import load_tokenizer, opened_policy, opened_search
+from reseek.evaluation.records import EpisodeRecord, whole_lines
+from reseek.evaluation.runner import Room
+from reseek.methods import Method
+from reseek.oracle import make_oracle
+from reseek.policy.vllm import EngineFailed
+from reseek.preflight import check_budgets, check_model, check_oracle, check_prompts, check_trainable
+from reseek.prepare import Prepared, prepare, prepared_model
+from reseek.questions import Question, read_questions
+from reseek.runfolder import open_run, write_json
+from reseek.sets.manifest import write_manifests
+from reseek.settings import EpisodeSource, EvaluationSettings, Settings, load_settings
+from reseek.sft.display import Bar
+from reseek.sft.plan import METRICS, MODEL, Plan, check_batches, write_plan, write_rows
+from reseek.sft.played import SCRIPTED, play_samples, play_scripted, played, sample_name
+from reseek.sft.recorded import files_of, recorded
+from reseek.sft.rows import Candidate, Chosen, choose
+from reseek.terminal import output_to, terminate_raises, undisturbed
+from reseek.training.claim import check_free, claimed
+from reseek.training.launch import RunFailed, last_exception
+
+_GROUPS = ("policy", "questions", "corpus", "search", "agent", "rewards", "oracle", "world", "sft", "cluster", "run")
+_LOOK_EVERY_S = 0.5
+
+
+def train(config: DictConfig) -> Path:
+    """Check, gather, train. Returns the run's folder (with `run.check_only` it is not made and nothing is started).
+    Raises InputError for bad input, RunFailed when the run ends early."""
+    settings = load_settings(config)
+    sft, agent = settings.sft, settings.agent
+    if sft is None:
+        raise InputError("sft: the configuration has no such group")
+    if settings.cluster.nodes > 1:
+        raise InputError("cluster.nodes: stage=sft trains on one machine; set cluster.nodes=1")
+    check_trainable(settings)
+    check_budgets(agent, agent.prompt_tokens, agent.response_tokens, agent.prompt_tokens + agent.response_tokens)
+    check_batches(sft, settings.cluster.gpus_per_node)
+    run_id = uuid.uuid4().hex
+    os.environ.update(environment(settings, run_id))
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    material = _checked(settings)
+    folder = Path(settings.run.dir).resolve()
+    check_free(folder)
+    if settings.run.check_only:
+        return folder
+    open_run(folder, OmegaConf.masked_copy(config, ["stage", *_GROUPS]), settings.run.seed)
+    if material.prepared is not None:
+        write_manifests(folder, material.prepared.manifests)
+    before = cleanup.shared_memory()
+    with (
+        tempfile.TemporaryDirectory(prefix="reseek-sft-") as temporary,
+        claimed(folder, run_id, Path(temporary)) as step,
+        output_to(folder / "sft.log", settings.run.verbose) as terminal,
+        terminate_raises(),
+    ):
+        console = Console(file=terminal)
+        console.print(f"run folder {folder}\nother output {folder / 'sft.log'}", highlight=False, soft_wrap=True)
+        try:
+            chosen = _choose(settings, material, folder, console)
+            plan = _plan(settings, material, chosen)
+            write_plan(folder, plan)
+            if not step:
+                write_rows(folder, chosen.train, chosen.validation)
+            _fit(plan, settings, folder, console, step)
+            write_json(folder / "result.json", result_card(folder, plan, chosen))
+        except EngineFailed as failure:
+            raise RunFailed(f"{failure}; see {folder / 'sft.log'}; the same run.dir goes on") from failure
+        finally:
+            with undisturbed():
+                cleanup.end_processes(run_id, patience_s=0.0)
+                cleanup.free_shared_memory(before)
+    return folder
+
+
+class _Material:
+    """What the checks have read: the model's place, its tokenizer, and, where episodes are played, the questions."""
+
+    def __init__(self, model: str, tokenizer: Any, prepared: Prepared | None, questions: list[Question]) -> None:
+        self.model, self.tokenizer, self.prepared, self.questions = model, tokenizer, prepared, questions
+
+
+def _checked(settings: Settings) -> _Material:
+    """Everything that can be wrong with the input, cheap checks first."""
+    sft = settings.sft
+    assert sft is not None
+    prepared = None
+    if sft.source is EpisodeSource.SCRIPTED and settings.agent.method is not Method.RESEEK:
+        raise InputError(
+            f"sft.source=scripted: the expert plays method=reseek, not {settings.agent.method.value}; use sft=sampled"
+        )
+    if sft.source is EpisodeSource.RECORDED:
+        files_of(sft.files)
+        model = prepared_model(settings)
+    else:
+        prepared = prepare(settings)
+        check_oracle(settings.oracle)
+        model = prepared.model
+    check_model(settings.agent, model)
+    tokenizer = load_tokenizer(settings.policy, model)
+    questions: list[Question] = []
+    if prepared is not None:
+        assert prepared.train is not None
+        limit = settings.questions.train_limit
+        questions = read_questions(prepared.train, limit if limit > 0 else None)
+        check_prompts(settings.agent, tokenizer, questions, prepared.train)
+        without = next((question for question in questions if not question.hops), None)
+        if sft.source is EpisodeSource.SCRIPTED and without is not None:
+            raise InputError(
+                f"sft.source=scripted: question {without.id!r} of {prepared.train} has no hops for the expert to play; "
+                "use generated questions, or sft=sampled or sft=recorded"
+            )
+    return _Material(model, tokenizer, prepared, questions)
+
+
+def _choose(settings: Settings, material: _Material, folder: Path, console: Console) -> Chosen:
+    """The rows, from episodes that are read or played; says what was left out and why. Raises InputError where nothing
+    is left."""
+    sft, agent = settings.sft, settings.agent
+    assert sft is not None
+    if sft.source is EpisodeSource.RECORDED:
+        candidates = recorded(sft, material.tokenizer)
+    else:
+        candidates = _played(settings, material, folder, console)
+    longest = sft.max_tokens or agent.prompt_tokens + agent.response_tokens
+    chosen = choose(candidates, sft, longest, settings.run.seed)
+    out = ", ".join(f"{count} {reason.value}" for reason, count in chosen.left_out.items() if count)
+    console.print(
+        f"{chosen.kept} of {chosen.read} episodes kept{f' (left out: {out})' if out else ''}: {len(chosen.train)} rows "
+        f"to train, {len(chosen.validation)} to measure",
+        highlight=False,
+        soft_wrap=True,
+    )
+    if not chosen.train:
+        raise InputError(f"sft.source={sft.source.value}: no episode is left to train on ({out or 'none was found'})")
+    return chosen
+
+
+def _played(settings: Settings, material: _Material, folder: Path, console: Console) -> Iterator[Candidate | None]:
+    """Play what has no record yet, then give the candidates."""
+    sft, prepared, questions = settings.sft, material.prepared, material.questions
+    assert sft is not None and prepared is not None
+    asking = EvaluationSettings(engine=sft.engine, temperature=sft.temperature, concurrency=sft.concurrency)
+    settings = settings.model_copy(update={"evaluation": asking})
+    conditions = conditions_of(settings, prepared).hash
+    scripted = sft.source is EpisodeSource.SCRIPTED
+    if scripted:
+        conditions = hashlib.sha256(f"{conditions} {sft.carelessness} {sft.laziness}".encode()).hexdigest()[:16]
+    names = [SCRIPTED] if scripted else [sample_name(number) for number in range(sft.samples)]
+    right: list[bool] = []
+    with (
+        opened_search(settings, prepared.index) as search,
+        Bar(console, "episodes", len(names) * len(questions)) as bar,
+    ):
+
+        def count(record: EpisodeRecord) -> None:
+            right.append(record.em == 1.0)
+            bar.to(len(right), f"right {sum(right) / len(right):.3f}")
+
+        def room(policy: Any) -> Room:
+            return Room(
+                policy,
+                search,
+                make_oracle(settings.oracle),
+                EpisodeTexts.of(material.tokenizer),
+                settings.agent,
+                settings.oracle,
+                settings.rewards,
+                conditions,
+            )
+
+        seed = settings.run.seed
+        if scripted:
+            asyncio.run(play_scripted(questions, room(None), folder, sft, seed, count))
+        else:
+            bar.to(0, f"starting {sft.engine}")
+            with opened_policy(settings, prepared.model, material.tokenizer) as policy:
+                asyncio.run(play_samples(questions, room(policy), policy, folder, sft, seed, count))
+    return played(folder, names, questions, conditions)
+
+
+def _plan(settings: Settings, material: _Material, chosen: Chosen) -> Plan:
+    assert settings.sft is not None
+    return Plan(
+        model=material.model,
+        chat_template=settings.policy.chat_template,
+        dtype=settings.policy.dtype,
+        device=settings.cluster.device,
+        workers=settings.cluster.gpus_per_node,
+        seed=settings.run.seed,
+        name=settings.run.name,
+        loggers=tuple(settings.run.loggers),
+        sft=settings.sft,
+        rows=len(chosen.train),
+        validation_rows=len(chosen.validation),
+    )
+
+
+def _fit(plan: Plan, settings: Settings, folder: Path, console: Console, step: int) -> None:
+    """Train in processes of their own; follow what they record. Raises RunFailed where they fail or hang."""
+    if step:
+        console.print(f"going on after step {step}, from its checkpoint", highlight=False)
+    fitting = [sys.executable, "-m"]
+    if plan.workers > 1:
+        fitting += ["torch.distributed.run", "--standalone", f"--nproc-per-node={plan.workers}", "-m"]
+    fitting += ["reseek.sft.fit", str(folder)]
+    log, metrics = folder / "sft.log", folder / METRICS
+    start = log.stat().st_size if log.is_file() else 0
+    last, heard = b"", time.monotonic()
+    process = subprocess.Popen(fitting)
+    try:
+        with Bar(console, "training", plan.steps) as bar:
+            bar.to(step, "loading the model")
+            while process.poll() is None:
+                time.sleep(_LOOK_EVERY_S)
+                lines = whole_lines(metrics).splitlines() if metrics.is_file() else []
+                if lines and lines[-1] != last:
+                    last, heard = lines[-1], time.monotonic()
+                    _show([json.loads(line) for line in lines], bar)
+                if time.monotonic() - heard > settings.run.watchdog_s:
+                    raise RunFailed(
+                        f"the run hangs: no step for {settings.run.watchdog_s:.0f} s (run.watchdog_s); see {log}"
+                    )
+    finally:
+        with undisturbed():
+            if process.poll() is None:
+                process.terminate()
+                process.wait()
+    if process.returncode:
+        with log.open(errors="replace") as file:
+            file.seek(start)
+            cause = last_exception(file.read())
+        raise RunFailed(f"the training failed: {cause}; see {log}")
+
+
+def _show(records: list[dict], bar: Bar) -> None:
+    steps = [record for record in records if record["phase"] == "step"]
+    if steps:
+        recent = steps[-20:]
+        bar.to(steps[-1]["step"], f"loss {sum(step['sft/loss'] for step in recent) / len(recent):.3f}")
+
+
+def result_card(folder: Path, plan: Plan, chosen: Chosen) -> dict[str, Any]:
+    """The run in a few numbers: the loss (means of the first and the last tenth of the steps), that on rows that were
+    kept back before and after, the episodes behind it, and where the model is."""
+    records = [json.loads(line) for line in (folder / METRICS).read_text(encoding="utf-8").splitlines()]
+    losses = [record["sft/loss"] for record in records if record["phase"] == "step"]
+    tenth = max(1, len(losses) // 10)
+    measured = [record["validation/loss"] for record in records if record["phase"] == "validated"]
+
+    def mean(values: list[float]) -> float | None:
+        return round(sum(values) / len(values), 4) if values else None
+
+    return {
+        "name": plan.name,
+        "stage": "sft",
+        "source": plan.sft.source.value,
+        "seed": plan.seed,
+        "steps": plan.steps,
+        "loss": {"first": mean(losses[:tenth]), "last": mean(losses[-tenth:])},
+        "validation_loss": {"before": mean(measured[:1]), "after": mean(measured[-1:])} if measured else None,
+        "episodes": {
+            "read": chosen.read,
+            "kept": chosen.kept,
+            "left_out": {reason.value: count for reason, count in chosen.left_out.items()},
+        },
+        "rows": {"train": len(chosen.train), "validation": len(chosen.validation)},
+        "trained_tokens": sum(sum(row.mask) for row in chosen.train),
+        "model": str(folder / MODEL),
+    }

@@ -1,0 +1,114 @@
+"""What a training process has to know, on disk: `plan.json` in the run's folder, beside the rows.
+
+Invariant: a folder holds one plan: rows that are there belong to it, and a run that is taken up again trains by the
+same numbers. The rows are written whole, `rows/` last renamed. Knows nothing of where rows come from.
+"""
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from reseek.errors import InputError, first_problem
+from reseek.runfolder import write_json
+from reseek.settings import SftSettings
+from reseek.sft.rows import Row
+
+PLAN, ROWS, MODEL, CHECKPOINTS, METRICS = "plan.json", "rows", "model", "checkpoints", "metrics.jsonl"
+IGNORED = -100
+"""Stands in `labels` where no token is trained: torch's cross-entropy leaves it out."""
+
+
+class Plan(BaseModel):
+    """`model` is a folder or hub id; `workers` are processes, one per device. `rows`, `validation_rows`: how many."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str
+    chat_template: str | None
+    dtype: str
+    device: str
+    workers: int
+    seed: int
+    name: str
+    loggers: tuple[str, ...]
+    sft: SftSettings
+    rows: int
+    validation_rows: int
+
+    @property
+    def accumulation(self) -> int:
+        """Forward passes per optimiser step and device."""
+        return self.sft.batch_rows // (self.sft.device_rows * self.workers)
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps of the run: as transformers' Trainer counts them (a rest of the rows is a step too)."""
+        if self.sft.steps is not None:
+            return self.sft.steps
+        batches = -(-self.rows // (self.sft.device_rows * self.workers))
+        return self.sft.epochs * max(1, -(-batches // self.accumulation))
+
+
+def check_batches(sft: SftSettings, workers: int) -> None:
+    """Raises InputError where the batch can't be cut into forward passes."""
+    if sft.batch_rows % (sft.device_rows * workers):
+        raise InputError(
+            f"sft.batch_rows={sft.batch_rows}: must be a multiple of sft.device_rows={sft.device_rows} x "
+            f"{workers} devices (cluster.gpus_per_node)"
+        )
+
+
+def write_plan(folder: Path, plan: Plan) -> None:
+    """Write the plan. Raises InputError where the folder holds another one."""
+    found = read_plan(folder) if (folder / PLAN).is_file() else plan
+    if found != plan:
+        theirs, ours = (one.model_dump(exclude={"sft"}) | one.sft.model_dump() for one in (found, plan))
+        key = next(key for key in ours if ours[key] != theirs[key])
+        raise InputError(
+            f"run.dir={folder}: holds a run of other settings ({key} was {theirs[key]}, is now {ours[key]}); "
+            "name another folder"
+        )
+    write_json(folder / PLAN, plan.model_dump(mode="json"))
+
+
+def read_plan(folder: Path) -> Plan:
+    try:
+        return Plan.model_validate_json((folder / PLAN).read_text(encoding="utf-8"))
+    except (OSError, ValidationError) as error:
+        problem = first_problem(error) if isinstance(error, ValidationError) else error.strerror
+        raise InputError(f"{folder / PLAN}: is no plan of an SFT run ({problem})") from None
+
+
+def write_rows(folder: Path, train: Sequence[Row], validation: Sequence[Row]) -> None:
+    """Write `rows/train` and `rows/validation` as Arrow files, which every training process maps into memory."""
+    from datasets import Dataset, disable_progress_bars
+
+    disable_progress_bars()
+    building = folder / f".{ROWS}.{os.getpid()}"
+    try:
+        for name, rows in (("train", train), ("validation", validation)):
+            Dataset.from_dict(
+                {
+                    "input_ids": [row.ids for row in rows],
+                    "labels": [labels_of(row) for row in rows],
+                    "length": [len(row.ids) for row in rows],
+                }
+            ).save_to_disk(building / name)
+        shutil.rmtree(folder / ROWS, ignore_errors=True)
+        os.replace(building, folder / ROWS)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+
+
+def labels_of(row: Row) -> list[int]:
+    """The ids where the agent spoke, IGNORED elsewhere."""
+    return [token if trained else IGNORED for token, trained in zip(row.ids, row.mask, strict=True)]
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """The newest whole checkpoint of transformers' Trainer, which writes its state last; None where there is none."""
+    whole = [path.parent for path in (folder / CHECKPOINTS).glob("checkpoint-*/trainer_state.json")]
+    return max(whole, key=lambda path: int(path.name.rpartition("-")[2]), default=None)

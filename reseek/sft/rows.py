@@ -1,0 +1,165 @@
+"""Episodes as rows to imitate, and which of them are kept.
+
+Invariant: an episode's rows are `context.segments` of its trajectory, ids and mask, exactly as `training.agent_loop`
+hands them to RL: the agent's tokens are trained once each, in the context in which they were said, and nothing else is.
+A row is trained whole or not at all; each episode that is read is kept or counted under the reason why not.
+
+Pure: knows nothing of files, models or optimisers.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from reseek.context import segments
+from reseek.errors import InputError
+from reseek.evaluation.records import EpisodeRecord
+from reseek.grammar import Verdict
+from reseek.settings import SftSettings, TooLong
+from reseek.training.rollouts import SessionRecord
+
+
+@dataclass(frozen=True)
+class Row:
+    """One training row: token ids, and 1 where the agent spoke."""
+
+    ids: tuple[int, ...]
+    mask: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An episode that may be imitated. `question` names its question; `agreeing`: no labelled verdict, given or
+    missing, disagrees with the oracle. `where`: the file and line it came from."""
+
+    question: str
+    rows: tuple[Row, ...]
+    right: bool
+    agreeing: bool
+    where: str
+
+
+class Reason(Enum):
+    """Why an episode, or one of its rows, is not trained."""
+
+    FAILED = "failed"
+    """Its search or its scoring failed: nobody knows what it was worth."""
+    WRONG = "wrong"
+    """Its answer does not match exactly (`sft.right`)."""
+    DISAGREEING = "disagreeing"
+    """A verdict disagrees with the oracle (`sft.agreeing`)."""
+    DUPLICATE = "duplicate"
+    """The same tokens were kept before."""
+    ENOUGH = "enough"
+    """Its question has `sft.most_per_question` episodes already."""
+    ROW_TOO_LONG = "row_too_long"
+    """A row, not an episode: it has more than `sft.max_tokens` tokens."""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What is trained, what is kept back to measure the loss, how many episodes were read and kept, and how many
+    episodes (or rows) were left out for each reason."""
+
+    train: tuple[Row, ...]
+    validation: tuple[Row, ...]
+    read: int
+    kept: int
+    left_out: dict[Reason, int]
+
+
+def candidate_of_record(record: EpisodeRecord, where: str) -> Candidate | None:
+    """An evaluation's episode; None for a FAILED one. Raises InputError for one without token ids."""
+    if record.failed:
+        return None
+    rows = tuple(Row(segment.ids, segment.mask) for segment in segments(record.trajectory))
+    if not rows:
+        raise InputError(f"{where}: holds no sampled token ids (episodes of a text endpoint): nothing to train on")
+    agreeing = all(
+        observation.label is None or observation.verdict is (Verdict.YES if observation.label else Verdict.NO)
+        for observation in record.observations
+        if observation.verdict is not None
+    )
+    return Candidate(record.id, rows, record.em == 1.0, agreeing, where)
+
+
+def candidate_of_session(session: SessionRecord, where: str, right_reward: float, match_reward: float) -> Candidate:
+    """A training run's session, whose rewards were `right_reward` for a right answer and `match_reward` for a verdict
+    that agrees with the oracle."""
+    rows = tuple(
+        Row((*segment.prompt, *segment.response), (*(0,) * len(segment.prompt), *segment.mask))
+        for segment in session.segments
+    )
+    verdicts = [reward for segment in session.segments for reward, _, _ in segment.verdicts]
+    agreeing = all(abs(reward - match_reward) < 1e-6 for reward in verdicts)
+    return Candidate(session.question, rows, abs(session.answer_reward - right_reward) < 1e-6, agreeing, where)
+
+
+def choose(candidates: Iterable[Candidate | None], settings: SftSettings, max_tokens: int, seed: int) -> Chosen:
+    """What `settings` keep of the candidates (None: a FAILED episode). Raises InputError for a row that is too long,
+    where such rows are refused.
+
+    Questions, not rows, are kept back for validation: no row of theirs is trained. At least one is, where a share of
+    them is wanted and there are two.
+    """
+    left_out: Counter[Reason] = Counter()
+    rows_of: dict[str, list[Row]] = {}
+    episodes_of: Counter[str] = Counter()
+    seen: set[tuple[Row, ...]] = set()
+    read = 0
+    for candidate in candidates:
+        read += 1
+        reason = _reason(candidate, settings, seen, episodes_of)
+        if candidate is None or reason is not None:
+            assert reason is not None
+            left_out[reason] += 1
+            continue
+        seen.add(candidate.rows)
+        episodes_of[candidate.question] += 1
+        fitting = [row for row in candidate.rows if _fits(row, candidate, settings, max_tokens)]
+        left_out[Reason.ROW_TOO_LONG] += len(candidate.rows) - len(fitting)
+        rows_of.setdefault(candidate.question, []).extend(fitting)
+    back = _kept_back(list(rows_of), settings.validation_share, seed)
+    return Chosen(
+        tuple(row for question, rows in rows_of.items() if question not in back for row in rows),
+        tuple(row for question, rows in rows_of.items() if question in back for row in rows),
+        read,
+        sum(episodes_of.values()),
+        {reason: left_out[reason] for reason in Reason},
+    )
+
+
+def _reason(
+    candidate: Candidate | None, settings: SftSettings, seen: set[tuple[Row, ...]], episodes_of: Counter[str]
+) -> Reason | None:
+    if candidate is None:
+        return Reason.FAILED
+    if settings.right and not candidate.right:
+        return Reason.WRONG
+    if settings.agreeing and not candidate.agreeing:
+        return Reason.DISAGREEING
+    if candidate.rows in seen:
+        return Reason.DUPLICATE
+    if settings.most_per_question is not None and episodes_of[candidate.question] >= settings.most_per_question:
+        return Reason.ENOUGH
+    return None
+
+
+def _fits(row: Row, candidate: Candidate, settings: SftSettings, max_tokens: int) -> bool:
+    if len(row.ids) <= max_tokens:
+        return True
+    if settings.too_long is TooLong.DROP:
+        return False
+    raise InputError(
+        f"{candidate.where}: a row of question {candidate.question!r} has {len(row.ids)} tokens, more than "
+        f"sft.max_tokens allows ({max_tokens}); raise it, or leave such rows out with sft.too_long=drop"
+    )
+
+
+def _kept_back(questions: Sequence[str], share: float, seed: int) -> frozenset[str]:
+    if share == 0 or len(questions) < 2:
+        return frozenset()
+    count = min(max(1, round(share * len(questions))), len(questions) - 1)
+    return frozenset(random.Random(f"validation {seed}").sample(sorted(questions), count))
