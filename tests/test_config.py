@@ -204,7 +204,7 @@ def test_settings_are_loaded_with_interpolations_and_without_verls_keys():
     settings = load_settings(whole())
     assert isinstance(settings, Settings)
     assert settings.run.dir == "runs/r" and settings.cache == Path("c") and settings.world.seed == 3
-    assert isinstance(settings.algo, AlgoSettings) and settings.algo.steps == 24 and settings.evaluation is None
+    assert isinstance(settings.algo, AlgoSettings) and settings.algo.steps == 16 and settings.evaluation is None
 
 
 def test_evaluation_has_no_algo():
