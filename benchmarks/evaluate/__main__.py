@@ -26,7 +26,7 @@ from benchmarks.rollout.workload import make_workload
 from reseek.environment import cpu_environment
 from reseek.errors import InputError
 from reseek.evaluation.records import EpisodeRecord
-from reseek.settings import ClusterSettings
+from reseek.settings import ClusterSettings, MicroStart
 from reseek.terminal import output_to
 
 EPISODES_VIEWED = 10_000
@@ -104,7 +104,8 @@ def _races(cache: Path, plan: Plan, console: Console) -> tuple[list[Race], list[
     from reseek.training.demonstrations import MICRO_AGENT
     from reseek.training.warmup import ensure_micro
 
-    model = ensure_micro(cache, ensure_world(cache / "world-0"), steps=0)  # random: what it says is thrown away
+    world = ensure_world(cache / "world-0")
+    model = ensure_micro(cache, world, MicroStart.CAPABLE, seed=0, steps=0)  # random: what it says is thrown away
     tokenizer = make_tokenizer()
     words = syllable_ids(tokenizer)[0]
     room = MICRO_AGENT.prompt_tokens + MICRO_AGENT.response_tokens

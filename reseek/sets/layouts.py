@@ -30,6 +30,8 @@ def convert(rows: Iterable[Mapping[str, Any]], name: str, only: str | None = Non
     left_out = blank = seen = 0
     sources: set[str] = set()
     for number, row in enumerate(rows):
+        if not isinstance(row, Mapping):
+            raise InputError(f"row {number}: is no object with fields")
         source = row.get("data_source")
         sources.add(str(source))
         if only is not None and source != only:
