@@ -23,7 +23,8 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Curve:
-    """One training run: `train` are its overrides beside seed and steps, `start` those of its start's evaluation."""
+    """One training run: `train` are its overrides beside seed and steps, `start` those of its start's evaluation
+    (none: the shipped lazy start)."""
 
     name: str
     kind: Kind
@@ -87,7 +88,7 @@ def plan(seeds: int) -> list[Curve]:
     Right answers alone teach judging too (a right No leads on to a right answer), so that flipped labels are also tried
     where nothing but verdicts is rewarded."""
     verdicts = "rewards.answer=0"
-    half = ("policy.start=capable", f"policy.warmup_steps={HALF_TRAINED}")
+    half = ("policy.start=capable", f"policy.warmup_steps={HALF_TRAINED}", "run.seed=0")
     return [
         *(Curve(f"seed {seed}", Kind.LEARNING, seed) for seed in range(seeds)),
         Curve("ordinary half-trained start", Kind.ORDINARY, 0, half, half),

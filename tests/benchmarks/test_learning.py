@@ -87,6 +87,8 @@ def test_a_finished_curve_is_read_again_and_one_of_other_settings_refused(tmp_pa
     assert found.stepping_minutes == 1.5
     assert runs.run(curve) == found
     assert len(ran) == 3
+    runs.run(Curve("learning rate 0", Kind.CONTROL, 0, ("algo.learning_rate=0",)))
+    assert ran[3:] == ["train.py", "eval.py"]  # they begin at the same place
     with pytest.raises(InputError, match="other settings"):
         Runs(tmp_path / "out", 5, 2, 5).run(curve)
 
