@@ -22,13 +22,16 @@ from reseek.policy import Sample
 
 @dataclass(frozen=True)
 class Race:
-    """What both sides took, in seconds, once per repeat, with `concurrency` episodes (or calls) under way."""
+    """What both sides took, in seconds of the clock and of the processor (all threads), once per repeat, with
+    `concurrency` episodes (or calls) under way. On a machine that others load the clock is no judge."""
 
     concurrency: int
     episodes: int
     sampled_tokens: int
     ours: tuple[float, ...]
     limit: tuple[float, ...]
+    ours_cpu: tuple[float, ...]
+    limit_cpu: tuple[float, ...]
 
     @property
     def ratios(self) -> tuple[float, ...]:
@@ -39,28 +42,36 @@ class Race:
     def ratio(self) -> float:
         return median(self.ratios)
 
+    @property
+    def cpu_ratio(self) -> float:
+        """The same by the processor's seconds."""
+        return median(theirs / own for own, theirs in zip(self.ours_cpu, self.limit_cpu, strict=True))
+
 
 def race(
     workload: Workload, engine: Engine, prepare: Callable[[], None], concurrency: int, repeats: int
 ) -> tuple[Race, list[EpisodeRecord]]:
     """The times, and the records of the last evaluation."""
     calls = _planned_calls(workload, concurrency)
-    ours, limit, records = [], [], []
+    ours, limit, ours_cpu, limit_cpu, records = [], [], [], [], []
     for repeat in range(repeats):
         for mine in (True, False)[:: -1 if repeat % 2 else 1]:
             prepare()
             if mine:
                 recorder = Recorder(engine)
+                cpu = time.process_time()
                 records, seconds = _evaluated(workload, recorder, concurrency)
                 ours.append(seconds)
+                ours_cpu.append(time.process_time() - cpu)
                 if Counter(recorder.calls) != Counter(calls):
                     raise WorkDiffers(f"concurrency {concurrency}: the evaluation made other calls than were planned")
             else:
-                started = time.perf_counter()
+                started, cpu = time.perf_counter(), time.process_time()
                 asyncio.run(engine_limit(calls, engine, concurrency))
                 limit.append(time.perf_counter() - started)
-    made = Race(concurrency, len(workload.episodes), workload.sampled_tokens, tuple(ours), tuple(limit))
-    return made, records
+                limit_cpu.append(time.process_time() - cpu)
+    times = map(tuple, (ours, limit, ours_cpu, limit_cpu))
+    return Race(concurrency, len(workload.episodes), workload.sampled_tokens, *times), records
 
 
 async def engine_limit(calls: Sequence[Call], engine: Engine, concurrency: int) -> None:

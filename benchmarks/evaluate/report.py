@@ -17,7 +17,8 @@ def race_table(races: Sequence[Race]) -> Table:
     made = Table(title="Evaluation (vLLM, micro model, records written) against the engine alone", title_justify="left")
     for name in ("under way", "episodes", "tokens", "ours s", "ours episodes/s", "limit episodes/s", "ours / limit"):
         made.add_column(name, justify="right")
-    made.add_column("lowest-highest", justify="right")
+    for name in ("lowest-highest", "by CPU"):
+        made.add_column(name, justify="right")
     for one in races:
         own, theirs = median(one.ours), median(one.limit)
         made.add_row(
@@ -29,6 +30,7 @@ def race_table(races: Sequence[Race]) -> Table:
             f"{one.episodes / theirs:.1f}",
             f"{one.ratio:.2f}",
             f"{min(one.ratios):.2f}-{max(one.ratios):.2f}",
+            f"{one.cpu_ratio:.2f}",
         )
     return made
 
@@ -52,6 +54,7 @@ def summary(races: Sequence[Race], viewing: Viewing | None, facts: dict[str, Any
     return {
         "benchmark": "evaluate",
         **{f"vs_engine_limit_{one.concurrency}": round(one.ratio, 3) for one in races},
+        **{f"vs_engine_limit_{one.concurrency}_cpu": round(one.cpu_ratio, 3) for one in races},
         "viewer_first_paint_ms": None if viewing is None else round(viewing.first_paint),
         "viewer_filter_ms": None if viewing is None else round(max(p for _, p in viewing.filters.values()), 1),
         "viewer_texts_ready_ms": None if viewing is None else round(viewing.texts_ready),
@@ -63,6 +66,8 @@ def summary(races: Sequence[Race], viewing: Viewing | None, facts: dict[str, Any
                 "sampled_tokens": one.sampled_tokens,
                 "ours_s": [round(seconds, 3) for seconds in one.ours],
                 "limit_s": [round(seconds, 3) for seconds in one.limit],
+                "ours_cpu_s": [round(seconds, 3) for seconds in one.ours_cpu],
+                "limit_cpu_s": [round(seconds, 3) for seconds in one.limit_cpu],
             }
             for one in races
         },

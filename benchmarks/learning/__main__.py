@@ -38,9 +38,9 @@ def main(
     """Does held-out exact match rise when the embedded model is trained, and only then?
 
     Runs the quick start (python train.py) with several seeds; the same from an ordinary half-trained start, which
-    nobody handicapped; and three controls: learning rate 0, rewards dealt out at random, oracle labels flipped at
-    random. Each run is evaluated before and at its fixed last step on test questions (no checkpoint is chosen); the
-    first one also with every turn budget from 0 to 4.
+    nobody handicapped; with the verdicts' reward alone; and controls: learning rate 0, rewards dealt out at random,
+    oracle labels flipped at random (with the answer's reward and without). Each run is evaluated before and at its
+    fixed last step on test questions (no checkpoint is chosen); the first one also with every turn budget from 0 to 4.
 
     The last line is one JSON object: em_before, em_after, minutes are lists over seeds. About an hour on two cores.
     """

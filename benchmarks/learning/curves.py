@@ -15,13 +15,16 @@ class Kind(Enum):
     """The quick start: GRPO from the lazy start."""
     ORDINARY = "ordinary"
     """GRPO from a start that nobody handicapped: a careful warm-up, broken off half-way."""
+    PART = "part"
+    """The quick start with the verdicts' reward alone: what the judging is learnt from when no answer pays."""
     CONTROL = "control"
     """Something was taken away without which nothing can be learnt."""
 
 
 @dataclass(frozen=True)
 class Curve:
-    """One training run: `train` are its overrides beside seed and steps, `start` those of its start's evaluation."""
+    """One training run: `train` are its overrides beside seed and steps, `start` those of its start's evaluation
+    (none: the shipped lazy start)."""
 
     name: str
     kind: Kind
@@ -80,12 +83,18 @@ HALF_TRAINED = 700
 
 
 def plan(seeds: int) -> list[Curve]:
-    """The quick start for each seed, then the others with seed 0."""
-    half = ("policy.start=capable", f"policy.warmup_steps={HALF_TRAINED}")
+    """The quick start for each seed, then the others with seed 0.
+
+    Right answers alone teach judging too (a right No leads on to a right answer), so that flipped labels are also tried
+    where nothing but verdicts is rewarded."""
+    verdicts = "rewards.answer=0"
+    half = ("policy.start=capable", f"policy.warmup_steps={HALF_TRAINED}", "run.seed=0")
     return [
         *(Curve(f"seed {seed}", Kind.LEARNING, seed) for seed in range(seeds)),
         Curve("ordinary half-trained start", Kind.ORDINARY, 0, half, half),
         Curve("learning rate 0", Kind.CONTROL, 0, ("algo.learning_rate=0",)),
         Curve("permuted rewards", Kind.CONTROL, 0, ("algo.control=permuted_rewards",)),
         Curve("flipped oracle labels", Kind.CONTROL, 0, ("oracle.flip=0.5",)),
+        Curve("verdicts alone", Kind.PART, 0, (verdicts,)),
+        Curve("verdicts alone, labels flipped", Kind.CONTROL, 0, (verdicts, "oracle.flip=0.5")),
     ]

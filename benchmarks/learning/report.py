@@ -10,8 +10,8 @@ from scipy.stats import binomtest
 from benchmarks.learning.curves import Kind, Measured, Point, Result
 
 GOAL_GAIN, GOAL_MINUTES = 0.15, 10.0
-_COLOURS = {Kind.LEARNING: "#0072B2", Kind.ORDINARY: "#D55E00", Kind.CONTROL: "#777777"}
-_CONTROL_STYLES = (":", "--", "-.")
+_COLOURS = {Kind.LEARNING: "#0072B2", Kind.ORDINARY: "#D55E00", Kind.PART: "#CC79A7", Kind.CONTROL: "#777777"}
+_CONTROL_STYLES = (":", "--", "-.", (0, (1, 4)))
 
 
 def table(results: Sequence[Result], capable: Measured) -> Table:
@@ -93,7 +93,7 @@ def draw(results: Sequence[Result], capable: Measured, path: Path) -> None:
     controls = [result for result in results if result.curve.kind is Kind.CONTROL]
     for result in results:
         kind, steps = result.curve.kind, [point.step for point in result.points]
-        style = _CONTROL_STYLES[controls.index(result) % 3] if result in controls else "-"
+        style = _CONTROL_STYLES[controls.index(result) % len(_CONTROL_STYLES)] if result in controls else "-"
         options = {"color": _COLOURS[kind], "linestyle": style, "label": _label(result)}
         upper.plot(steps, [point.em for point in result.points], marker=".", **options)
         lower.plot(steps, [point.judge_accuracy for point in result.points], marker=".", **options)

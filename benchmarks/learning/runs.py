@@ -44,7 +44,7 @@ class Runs:
                 raise InputError(f"--out {self.folder}: holds curves of other settings; name another folder")
             return _result(curve, kept)
         shutil.rmtree(folder, ignore_errors=True)  # broken off: its minutes would be wrong
-        before = self.evaluate(folder / "before", f"run.seed={curve.seed}", *curve.start)
+        before = self._before(curve)
         started = time.monotonic()
         _python(
             folder / "train.out",
@@ -71,6 +71,12 @@ class Runs:
         }
         write_json(folder / _RESULT, kept)
         return _result(curve, kept)
+
+    def _before(self, curve: Curve) -> Measured:
+        """Of the curve's start: the shipped one is evaluated once for all curves that begin there."""
+        if not curve.start:
+            return self.evaluate(self.folder / "lazy")
+        return self.evaluate(self.folder / f"start-of-{curve.name.replace(' ', '-')}", *curve.start)
 
     def by_turns(self, curve: Curve, turns: range) -> dict[int, Measured]:
         """The finished curve's last checkpoint with each turn budget."""

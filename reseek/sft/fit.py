@@ -38,8 +38,8 @@ _LOGGERS = ("tensorboard", "wandb", "swanlab", "mlflow", "clearml", "trackio")
 def fit(folder: Path) -> None:
     """Train by the folder's plan, from its newest checkpoint if there is one, and write the model."""
     plan = read_plan(folder)
-    train, validation = (load_from_disk(str(folder / ROWS / name)) for name in ("train", "validation"))
-    assert isinstance(train, Dataset) and isinstance(validation, Dataset)
+    train = load_from_disk(str(folder / ROWS / "train"))
+    validation = load_from_disk(str(folder / ROWS / "validation")) if plan.validation_rows else None
     set_seed(plan.seed)
     tokenizer = AutoTokenizer.from_pretrained(plan.model)
     if plan.chat_template is not None:
@@ -48,15 +48,15 @@ def fit(folder: Path) -> None:
     model = AutoModelForCausalLM.from_pretrained(plan.model, dtype=torch.float32)
     trainer = InOrder(
         model,
-        arguments_of(plan, folder, measure=len(validation) > 0),
+        arguments_of(plan, folder, measure=validation is not None),
         data_collator=Padding(tokenizer.pad_token_id or 0),
         train_dataset=train,
-        eval_dataset=validation if len(validation) else None,
+        eval_dataset=validation,
         callbacks=[Metrics(folder / METRICS)],
     )
     checkpoint = last_checkpoint(folder)
     trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
-    if len(validation):
+    if validation is not None:
         trainer.evaluate()
     write_model(trainer, tokenizer, plan, folder)
 

@@ -83,13 +83,16 @@ def read_plan(folder: Path) -> Plan:
 
 
 def write_rows(folder: Path, train: Sequence[Row], validation: Sequence[Row]) -> None:
-    """Write `rows/train` and `rows/validation` as Arrow files, which every training process maps into memory."""
+    """Write `rows/train` and, where there are such rows, `rows/validation` as Arrow files, which every training process
+    maps into memory."""
     from datasets import Dataset, disable_progress_bars
 
     disable_progress_bars()
     building = folder / f".{ROWS}.{os.getpid()}"
     try:
         for name, rows in (("train", train), ("validation", validation)):
+            if not rows:  # nothing could be read back
+                continue
             Dataset.from_dict(
                 {
                     "input_ids": [row.ids for row in rows],

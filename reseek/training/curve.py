@@ -86,7 +86,7 @@ def draw(curve: Curve, path: Path) -> None:
         axes.errorbar(
             steps, ems, (below, above), color=_HELD_OUT, linewidth=2, marker="o", markersize=5, capsize=3, label=label
         )
-    axes.set(xlabel="training step", ylabel="share", ylim=(0, 1))
+    axes.set(xlabel="training step", ylabel="share", ylim=(-0.02, 1.02))
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.grid(alpha=0.3)
     axes.legend(loc="best", fontsize="small")

@@ -1,7 +1,8 @@
 """Where the seconds of a training step go, part by part.
 
-Invariant: at any moment the clock runs for one part, the innermost that is under way (OTHER where none is), so that
-the parts of a lap add up to the time between two laps, nothing twice and nothing left out. Within ROLLOUT, what
+Invariant: at any moment the clock runs for one part, the innermost that is under way (OTHER where none is; a validation
+is one part, whatever happens in it), so that the parts of a lap add up to the time between two laps, nothing twice and
+nothing left out. Within ROLLOUT, what
 episodes waited for overlaps; `split` shares the wall-clock time out in the ratio of their waits.
 
 Knows nothing of verl, Ray or episodes.
@@ -73,7 +74,7 @@ class Stopwatch:
             yield
             return
         self._credit()
-        self._running.append(part)
+        self._running.append(Part.VALIDATION if self._running[-1] is Part.VALIDATION else part)
         try:
             yield
         finally:

@@ -48,7 +48,7 @@ _POOR_QUERIES = 0.4
 _LOOKED_AT = 200  # validation questions played, greedily and sampled, for the manifest
 
 CAREFUL = Lesson("careful", steps=2500, learning_rate=2e-3, carelessness=_POOR_QUERIES, laziness=0.05, rounds=2)
-HASTY = Lesson("hasty", steps=60, learning_rate=1e-3, carelessness=_POOR_QUERIES, laziness=0.6)
+HASTY = Lesson("hasty", steps=100, learning_rate=1e-3, carelessness=_POOR_QUERIES, laziness=0.85)
 
 
 @dataclass(frozen=True)

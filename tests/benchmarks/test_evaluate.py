@@ -64,9 +64,10 @@ def test_episodes_are_told_apart_by_their_prompts(workload):
 
 
 def test_the_summary():
-    races = [Race(64, 10, 100, (2.0, 1.0, 4.0), (1.0, 1.0, 3.0))]
+    races = [Race(64, 10, 100, (2.0, 1.0, 4.0), (1.0, 1.0, 3.0), (4.0, 2.0, 2.0), (1.0, 1.0, 1.0))]
     made = summary(races, Viewing(10, 1.0, 90.4, 200.0, {"a": (1.0, 8.0), "b": (2.0, 12.0)}), {"cores": 2})
-    assert made["vs_engine_limit_64"] == 0.75 and made["viewer_filter_ms"] == 12.0 and made["goals"] == GOALS
+    assert made["vs_engine_limit_64"] == 0.75 and made["vs_engine_limit_64_cpu"] == 0.5
+    assert made["viewer_filter_ms"] == 12.0 and made["goals"] == GOALS
     assert summary(races, None, {})["viewer_first_paint_ms"] is None
 
 

@@ -20,11 +20,11 @@ def result(before: float, after: float, kind: Kind = Kind.LEARNING, minutes: flo
     return Result(curve, points, measured(before), measured(after), minutes, minutes / 2)
 
 
-def test_the_plan_has_every_seed_an_ordinary_start_and_three_controls():
+def test_the_plan_has_every_seed_an_ordinary_start_and_controls():
     curves = plan(3)
     assert [curve.seed for curve in curves if curve.kind is Kind.LEARNING] == [0, 1, 2]
     assert all(not curve.train for curve in curves if curve.kind is Kind.LEARNING)
-    assert sum(curve.kind is Kind.CONTROL for curve in curves) == 3
+    assert sum(curve.kind is Kind.CONTROL for curve in curves) == 4
     assert len({curve.name for curve in curves}) == len(curves)
     assert all(curve.train for curve in curves if curve.kind is not Kind.LEARNING)
 
@@ -87,6 +87,8 @@ def test_a_finished_curve_is_read_again_and_one_of_other_settings_refused(tmp_pa
     assert found.stepping_minutes == 1.5
     assert runs.run(curve) == found
     assert len(ran) == 3
+    runs.run(Curve("learning rate 0", Kind.CONTROL, 0, ("algo.learning_rate=0",)))
+    assert ran[3:] == ["train.py", "eval.py"]  # they begin at the same place
     with pytest.raises(InputError, match="other settings"):
         Runs(tmp_path / "out", 5, 2, 5).run(curve)
 

@@ -20,12 +20,15 @@ from tests.support.runs import ROOT, environment
 
 pytestmark = pytest.mark.integration
 
-SMALL = ("stage=sft", "policy.warmup_steps=0", "sft.steps=6", "sft.batch_rows=8", "sft.device_rows=4")
+SMALL = ("stage=sft", "sft.steps=6", "sft.batch_rows=8", "sft.device_rows=4")
+RANDOM = ("policy=micro", "policy.warmup_steps=0")
 PLAYED = 24
 
 
-def sft(folder: Path, cache: Path, *overrides: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(ROOT / "train.py"), *SMALL, f"run.dir={folder}", *overrides]
+def sft(
+    folder: Path, cache: Path, *overrides: str, policy: tuple[str, ...] = RANDOM
+) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "train.py"), *SMALL, *policy, f"run.dir={folder}", *overrides]
     limit = f"questions.train_limit={PLAYED}"
     return subprocess.run(
         [*command, limit], env=environment(cache), capture_output=True, text=True, timeout=400, cwd=ROOT
@@ -119,10 +122,10 @@ def test_the_model_is_read_by_transformers_with_its_tokenizer(scripted):
 
 
 def test_a_killed_run_goes_on_from_its_checkpoint(scripted, shared_cache, tmp_path):
-    folder, keys = tmp_path / "run", ("sft=recorded", f"sft.files=[{scripted / 'episodes'}]", "sft.steps=400")
+    folder, keys = tmp_path / "run", ("sft=recorded", f"sft.files=[{scripted / 'episodes'}]", "sft.steps=60")
     saving = ("sft.save_every=5", "sft.validation_share=0")
     first = subprocess.Popen(
-        [sys.executable, str(ROOT / "train.py"), *SMALL, *keys, *saving, f"run.dir={folder}"],
+        [sys.executable, str(ROOT / "train.py"), *SMALL, *RANDOM, *keys, *saving, f"run.dir={folder}"],
         env=environment(shared_cache),
         stdout=subprocess.DEVNULL,
         cwd=ROOT,
@@ -136,7 +139,7 @@ def test_a_killed_run_goes_on_from_its_checkpoint(scripted, shared_cache, tmp_pa
     again = sft(folder, shared_cache, *keys, *saving)  # ends what the killed one has left running
     assert again.returncode == 0, again.stdout + again.stderr
     assert re.search(r"going on after step \d+, from its checkpoint", again.stdout)
-    assert [record["step"] for record in lines(folder)] == list(range(1, 401))
+    assert [record["step"] for record in lines(folder)] == list(range(1, 61))
     other = sft(folder, shared_cache, *keys, *saving, "sft.learning_rate=1e-2")
     assert other.returncode == 2
     assert "holds a run of other settings (learning_rate was 1e-05, is now 0.01)" in other.stderr
@@ -157,9 +160,9 @@ def test_two_devices_take_the_same_steps_as_one(scripted, shared_cache, tmp_path
 
 def test_a_checkpoint_s_own_episodes_are_imitated(scripted, shared_cache, tmp_path):
     """Rejection sampling; the model is far from right, so that what is right is not asked for."""
-    folder, sampled = tmp_path / "run", ("policy=path", f"policy.path={scripted / 'model'}", "sft=sampled")
-    keys = ("sft.engine=transformers", "sft.samples=2", "sft.right=false", "sft.steps=2", "policy.warmup_steps=0")
-    done = sft(folder, shared_cache, *sampled, *keys, "sft.most_per_question=1")
+    folder, model = tmp_path / "run", ("policy=path", f"policy.path={scripted / 'model'}")
+    keys = ("sft=sampled", "sft.engine=transformers", "sft.samples=2", "sft.right=false", "sft.steps=2")
+    done = sft(folder, shared_cache, *keys, "sft.most_per_question=1", policy=model)
     assert done.returncode == 0, done.stdout + done.stderr
     first, second = (read_records(folder / "episodes" / f"sample_{number}.jsonl") for number in (0, 1))
     assert len(first) == len(second) == PLAYED
