@@ -6,7 +6,7 @@
     python eval.py policy=smollm2-135m agent=small questions=jsonl questions.folder=DIR corpus=jsonl corpus.path=FILE
     python eval.py run.dir=FOLDER ...                  resume an evaluation that was stopped
 
-Groups: policy questions corpus agent rewards oracle search cluster. All keys: conf/eval.yaml; what each key means:
+Groups: policy questions corpus agent method rewards oracle search cluster. All keys: conf/eval.yaml; what they mean:
 reseek/config.py and reseek/settings.py. Results: result.md, result.json and episodes/<set>.jsonl in the run's folder.
 """
 

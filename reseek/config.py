@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from reseek.errors import InputError, first_problem
+from reseek.methods import Method
 from reseek.prompts import Prompt
 
 
@@ -64,7 +65,8 @@ class Section(BaseModel):
 class AgentConfig(Section):
     """`agent`: one episode's form and budgets. Token counts are of the policy's own tokenizer."""
 
-    prompt: Prompt = Field(Prompt.RESEEK, description="instruction style of the user turn")
+    method: Method = Field(Method.RESEEK, description="how a question is worked on: see conf/method")
+    prompt: Prompt = Field(Prompt.FULL, description="instruction style of the user turn: full or bare")
     context: ContextPolicy = Field(ContextPolicy.DROP, description="what a No does to the context")
     max_turns: int = Field(4, ge=0, description="T, the turn budget")
     turn_unit: TurnUnit = Field(TurnUnit.SEARCH, description="what one turn is")
@@ -79,6 +81,22 @@ class AgentConfig(Section):
     def _action_needs_a_turn(self) -> "AgentConfig":
         if self.turn_unit is TurnUnit.ACTION and self.max_turns == 0:
             raise ValueError("max_turns must be at least 1 with turn_unit=action, where the answer costs a turn")
+        return self
+
+    @model_validator(mode="after")
+    def _method_fixes(self) -> "AgentConfig":
+        """What a method has no use for must not stand in the conditions of its results."""
+        method, fixed = self.method, self.method.fixed_turns
+        if fixed is not None and (self.max_turns != fixed or self.turn_unit is not TurnUnit.SEARCH):
+            raise ValueError(
+                f"max_turns={self.max_turns} (turn_unit={self.turn_unit.value}) means nothing to method={method.value}:"
+                f" choose it by the group, method={method.value}, or set max_turns={fixed} and turn_unit=search"
+            )
+        if not method.judges and self.context is not ContextPolicy.KEEP:
+            raise ValueError(
+                f"context={self.context.value} means nothing to method={method.value}, which never judges: choose it "
+                f"by the group, method={method.value}, or set context=keep"
+            )
         return self
 
     @property

@@ -36,7 +36,7 @@ def environment(settings: Settings, run_id: str) -> dict[str, str]:
         "VLLM_NO_USAGE_STATS": "1",
         "DO_NOT_TRACK": "1",
     }
-    if settings.policy.source is not PolicySource.PATH:
+    if settings.policy.source is not PolicySource.PATH and not settings.questions.of_a_hub:
         variables |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
     if settings.cluster.device == "cpu":
         variables |= cpu_environment(settings.cluster)

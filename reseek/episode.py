@@ -1,25 +1,29 @@
 """One episode: the SEARCH / JUDGE / ANSWER state machine that training, evaluation and demos share.
 
 Invariant: what the policy is given at each call is `trajectory.context`, and every token it samples is appended there,
-whatever it says; text is decoded from token ids only to be parsed and is never tokenised again. A failed search ends
-the episode as FAILED: it is never an observation.
+whatever it says; text is decoded from token ids only to be parsed and is never tokenised again. (A refinement,
+`reseek.refine`, is a call on a prompt of its own and kept with its observation.) A failed search or endpoint ends the
+episode as FAILED: it is never an observation.
 
-Knows nothing of the engine behind the policy, of the retriever, of gold answers, oracles or rewards.
+`agent.method` says which actions are legal. Knows nothing of the engine behind the policy, of the retriever, of gold
+answers, oracles or rewards.
 """
 
 import time
-from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from reseek.config import AgentConfig, ContextPolicy, TurnUnit
 from reseek.context import Source, Trajectory
-from reseek.errors import SearchFailed
-from reseek.grammar import INVALID, STOP, Action, Parsed, Verdict, is_markup, neutralise, parse
-from reseek.policy import Policy, Tokenizer
-from reseek.prompts import HINT, INFORMATION_CLOSE, INFORMATION_OPEN, NOTICE, STUB, instructions, passages
+from reseek.errors import PolicyFailed, SearchFailed
+from reseek.grammar import INVALID, Action, Parsed, Verdict, neutralise, parse
+from reseek.methods import Method
+from reseek.policy import Policy
+from reseek.prompts import instructions
+from reseek.refine import Refinement, refine
 from reseek.search import Hit, Search
+from reseek.texts import EpisodeTexts, token_span
 
 
 class StopReason(Enum):
@@ -38,7 +42,7 @@ class StopReason(Enum):
     DEADLINE = "deadline"
     """`agent.deadline_s` had passed."""
     FAILED = "failed"
-    """The search failed. No reward, never trained."""
+    """The search or the policy's endpoint failed. No reward, never trained."""
 
 
 @dataclass(frozen=True)
@@ -56,16 +60,18 @@ class Call:
 
 @dataclass(frozen=True)
 class Observation:
-    """What a SEARCH brought. `text` is what the policy saw between the tags; the verdict is None where the episode
-    ended before the policy could speak again. `search_call` / `verdict_call` index the episode's calls; the latter is
-    None where there is no verdict."""
+    """What a search brought. `text` is what the policy saw between the tags; the verdict is None where the episode
+    ended before the policy could speak again, or nobody judges. `search_call` / `verdict_call` index the episode's
+    calls; the former is None where the environment searched by itself, the latter where there is no verdict.
+    `refinement` is the call that wrote the text, where the passages themselves were not shown."""
 
     query: str
     hits: tuple[Hit, ...]
     text: str
-    search_call: int
+    search_call: int | None
     verdict: Verdict | None = None
     verdict_call: int | None = None
+    refinement: Refinement | None = None
 
 
 @dataclass(frozen=True)
@@ -86,97 +92,44 @@ class Episode:
         return sum(call.parsed.action is not Action.INVALID for call in self.calls)
 
 
-@dataclass(frozen=True)
-class EpisodeTexts:
-    """The environment's fixed texts as token ids of one tokenizer, and the tokenizer itself.
-
-    `control_tokens` are the tokens that structure a chat or mark something, `control_ids` their ids: no observation
-    ever holds one."""
-
-    tokenizer: Tokenizer
-    control_tokens: tuple[str, ...]
-    control_ids: frozenset[int]
-    information_open: tuple[int, ...]
-    information_close: tuple[int, ...]
-    stub: tuple[int, ...]
-    hint: tuple[int, ...]
-    notice: tuple[int, ...]
-
-    @classmethod
-    def of(cls, tokenizer: Tokenizer) -> "EpisodeTexts":
-        def ids(text: str) -> tuple[int, ...]:
-            return tuple(tokenizer.encode(text, add_special_tokens=False))
-
-        control = control_tokens(tokenizer)
-        alone = [ids(token) for token in control]
-        return cls(
-            tokenizer,
-            control,
-            frozenset(token[0] for token in alone if len(token) == 1),
-            ids(INFORMATION_OPEN),
-            ids(INFORMATION_CLOSE),
-            ids(STUB),
-            ids(HINT),
-            ids(NOTICE),
-        )
-
-    def observation(self, hits: Sequence[Hit], limit: int) -> tuple[tuple[int, ...], str]:
-        """The block's ids, its passages cut at `limit` tokens, and the text of the passages as the policy sees it."""
-        text = neutralise(passages(hits), self.control_tokens)
-        # `neutralise` knows what normalisers commonly do. Whatever else a tokenizer does to a text, and where its token
-        # for the unknown is its end of text: a control token is left out.
-        ids = [i for i in self.tokenizer.encode(text, add_special_tokens=False) if i not in self.control_ids]
-        body = ids[:limit]
-        return (*self.information_open, *body, *self.information_close), self.tokenizer.decode(body)
-
-
-def control_tokens(tokenizer: Tokenizer) -> tuple[str, ...]:
-    """The strings that a tokenizer reads as structure wherever they stand: its special tokens, and others added to its
-    vocabulary that are written like marks (Qwen's <tool_call>). Added words and runs of blanks are text."""
-    special = getattr(tokenizer, "all_special_tokens", ())
-    added = getattr(tokenizer, "added_tokens_decoder", {}).values()
-    marks = (token.content for token in added if token.special or is_markup(token.content))
-    return tuple(dict.fromkeys((*special, *marks)))
-
-
 def prompt_ids(tokenizer, agent: AgentConfig, question: str) -> tuple[int, ...]:
     """The user turn as the policy's chat template writes it, up to where the assistant turn begins."""
-    text = instructions(agent.prompt, question, agent.max_turns)
+    text = instructions(agent.prompt, agent.method, question, agent.max_turns)
     messages = [{"role": "user", "content": text}]
     return tuple(tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=True, return_dict=False))
 
 
-def token_span(tokenizer: Tokenizer, ids: Sequence[int], start: int, end: int) -> tuple[int, int]:
-    """The smallest range of tokens that holds the characters `start`:`end` of their decoded text. The first and the
-    last of these must not be split over tokens, as the brackets of a tag never are."""
-
-    def characters(count: int) -> int:
-        return len(tokenizer.decode(ids[:count], skip_special_tokens=False))
-
-    if start == end:
-        return 0, 0
-    counts = range(len(ids) + 1)
-    last = len(ids)
-    if characters(last - 1) >= end:  # seldom: sampling stops with the token that completes the action
-        last = bisect_left(counts, end, key=characters)
-    return bisect_right(counts, start, hi=last, key=characters) - 1, last
-
-
 async def run_episode(
-    prompt: Sequence[int], *, policy: Policy, search: Search, texts: EpisodeTexts, agent: AgentConfig
+    prompt: Sequence[int],
+    *,
+    policy: Policy,
+    search: Search,
+    texts: EpisodeTexts,
+    agent: AgentConfig,
+    question: str | None = None,
 ) -> Episode:
-    """Run one episode from the token ids of its user turn. Raises what the policy raises; a SearchFailed of the search
-    becomes a FAILED episode."""
-    return await _Run(prompt, policy, search, texts, agent).run()
+    """Run one episode from the token ids of its user turn. `question` is the bare one: the methods `rag` and
+    `search_o1` need it besides. Raises what the policy raises, but a SearchFailed of the search and a PolicyFailed of
+    the policy become a FAILED episode."""
+    if question is None and agent.method in (Method.RAG, Method.SEARCH_O1):
+        raise ValueError(f"method {agent.method.value} needs the question")
+    return await _Run(prompt, policy, search, texts, agent, question or "").run()
 
 
 class _Run:
     """The state of one running episode."""
 
     def __init__(
-        self, prompt: Sequence[int], policy: Policy, search: Search, texts: EpisodeTexts, agent: AgentConfig
+        self,
+        prompt: Sequence[int],
+        policy: Policy,
+        search: Search,
+        texts: EpisodeTexts,
+        agent: AgentConfig,
+        question: str,
     ) -> None:
         self.policy, self.search, self.texts, self.agent = policy, search, texts, agent
+        self.method, self.question = agent.method, question
         self.trajectory = Trajectory().append(Source.PROMPT, prompt)
         self.limit = len(prompt) + agent.response_tokens
         self.calls: list[Call] = []
@@ -190,9 +143,13 @@ class _Run:
         self.started = time.monotonic()
 
     async def run(self) -> Episode:
-        stop = None
-        while stop is None:
-            stop = await self.turn()
+        try:
+            stop = await self.observe(self.question) if self.method is Method.RAG else None
+            while stop is None:
+                stop = await self.turn()
+        except (SearchFailed, PolicyFailed) as failure:
+            self.error = str(failure)
+            stop = StopReason.FAILED
         return Episode(
             self.trajectory,
             tuple(self.calls),
@@ -242,12 +199,12 @@ class _Run:
         if max_tokens < 1:
             return None
         start = self.trajectory.sampled_count
-        sample = await self.policy.sample(self.trajectory.context, stop=STOP, max_tokens=max_tokens)
+        sample = await self.policy.sample(self.trajectory.context, stop=self.method.stop, max_tokens=max_tokens)
         self.trajectory = self.trajectory.append(Source.POLICY, sample.ids, sample.logprobs)
         text = self.texts.tokenizer.decode(sample.ids, skip_special_tokens=False)
         parsed = parse(text)
-        if parsed.action is Action.JUDGE and self.pending is None:
-            parsed = INVALID  # a verdict on nothing
+        if parsed.action not in self.method.actions or (parsed.action is Action.JUDGE and self.pending is None):
+            parsed = INVALID  # nothing that this method knows, or a verdict on nothing
         first, last = token_span(self.texts.tokenizer, sample.ids, parsed.start, parsed.end)
         self.calls.append(Call(parsed, text, start, start + len(sample.ids), start + first, start + last))
         return parsed
@@ -264,7 +221,7 @@ class _Run:
         self.turns += 1
         if self.invalid_in_a_row == 2:
             return StopReason.INVALID
-        if not self.say(Source.HINT, self.texts.hint):
+        if not self.say(Source.HINT, self.texts.hint if self.method.judges else self.texts.hint_without_judge):
             return StopReason.TOKEN_BUDGET
         return None
 
@@ -277,7 +234,7 @@ class _Run:
         """The one call that is left when the budget is spent; `reason` is the ending if it answers."""
         if self.agent.turn_unit is TurnUnit.ACTION and self.spent:
             return StopReason.NO_ANSWER
-        if not self.say(Source.NOTICE, self.texts.notice):
+        if self.method.searches and not self.say(Source.NOTICE, self.texts.notice):
             return StopReason.TOKEN_BUDGET
         parsed = await self.call()
         if parsed is not None and parsed.action is Action.ANSWER:
@@ -286,7 +243,7 @@ class _Run:
         return StopReason.NO_ANSWER if reason is StopReason.ANSWERED else reason
 
     async def observe(self, query: str) -> StopReason | None:
-        """Spend a turn on a SEARCH and show what it brought."""
+        """Spend a turn on a search and show what it brought."""
         if self.spent:
             return await self.answer_only(StopReason.ANSWERED)
         self.turns += 1
@@ -294,33 +251,45 @@ class _Run:
             return await self.answer_only(StopReason.REPEATED)
         if self.agent.turn_unit is TurnUnit.ACTION and self.spent:
             return StopReason.NO_ANSWER  # no action is left that could use the observation
-        try:
-            (hits,) = await self.search.search([query], self.agent.top_k)
-        except SearchFailed as failure:
-            self.error = str(failure)
-            return StopReason.FAILED
+        (hits,) = await self.search.search([query], self.agent.top_k)
         ids, text = self.texts.observation(hits, self.agent.observation_tokens)
+        refinement = None
+        if self.method is Method.SEARCH_O1:
+            refinement = await self.refined(query, text)
+            if refinement is None:
+                return StopReason.TOKEN_BUDGET
+            ids, text = self.texts.block(refinement.text, self.agent.observation_tokens)
         start = len(self.trajectory.context)
         if not self.say(Source.OBSERVATION, ids):
             return StopReason.TOKEN_BUDGET
-        call = len(self.calls) - 1
-        before_search = start - (self.calls[call].end - self.calls[call].start)
-        self.pending = _Pending(before_search, start, start + len(ids))
-        self.observations.append(Observation(query, tuple(hits), text, call))
+        call = len(self.calls) - 1 if self.calls else None
+        if self.method.judges:
+            assert call is not None
+            before_search = start - (self.calls[call].end - self.calls[call].start)
+            self.pending = _Pending(before_search, start, start + len(ids))
+        self.observations.append(Observation(query, tuple(hits), text, call, refinement=refinement))
         return None
+
+    async def refined(self, query: str, found: str) -> Refinement | None:
+        """What the policy makes of the passages; None where there is no room for it."""
+        said, control = self.calls[-1], self.texts.control_tokens
+        return await refine(
+            self.policy,
+            self.texts.tokenizer,
+            question=self.question,
+            thought=neutralise(said.text[: said.parsed.start], control).strip(),
+            query=neutralise(query, control),
+            passages=neutralise(found, control),
+            call_tokens=self.agent.call_tokens,
+            context_tokens=self.limit,
+        )
 
     def settle(self, verdict: Verdict) -> None:
         """Record the verdict on the pending observation and, on a No, edit the context."""
         assert self.pending is not None
         last = self.observations[-1]
-        self.observations[-1] = Observation(
-            last.query,
-            last.hits,
-            last.text,
-            last.search_call,
-            verdict,
-            None if verdict is Verdict.MISSING else len(self.calls) - 1,
-        )
+        judged_by = None if verdict is Verdict.MISSING else len(self.calls) - 1
+        self.observations[-1] = replace(last, verdict=verdict, verdict_call=judged_by)
         pending, self.pending = self.pending, None
         if verdict is not Verdict.NO or self.agent.context is ContextPolicy.KEEP:
             return

@@ -1,8 +1,8 @@
 """The errors a user meets.
 
 `InputError` is for anything the user can mend (a file, a line, a configuration key): its message is one line that
-names the place and what to do. Commands print it without a traceback and exit with 2. `SearchFailed` and
-`ScoringFailed` are failures of a service: they end an episode as FAILED and are never turned into a result.
+names the place and what to do. Commands print it without a traceback and exit with 2. `SearchFailed`, `ScoringFailed`
+and `PolicyFailed` are failures of a service: they end an episode as FAILED and are never turned into a result.
 """
 
 from pydantic import ValidationError
@@ -14,6 +14,10 @@ class InputError(Exception):
 
 class SearchFailed(Exception):
     """A search back end gave no result after its retries. Never an empty result."""
+
+
+class PolicyFailed(Exception):
+    """A policy's endpoint gave no answer after its retries. Never an empty text."""
 
 
 class ScoringFailed(Exception):

@@ -11,11 +11,23 @@ from omegaconf import DictConfig
 from reseek.config import AgentConfig, OracleConfig
 from reseek.episode import prompt_ids
 from reseek.errors import InputError
+from reseek.methods import Method
 from reseek.oracle import make_oracle
 from reseek.oracle.card import calibration_of
 from reseek.prepare import Prepared
 from reseek.questions import Question, read_questions
 from reseek.settings import AlgoSettings, ClusterSettings, EstimatorName, Settings
+
+
+def check_trainable(settings: Settings) -> None:
+    """What can be evaluated and not trained: every trained token must be known, in the context it was sampled in."""
+    if settings.policy.endpoint is not None:
+        raise InputError("policy=openai: an endpoint gives no token ids to train on; it is for eval.py alone")
+    if settings.agent.method is Method.SEARCH_O1:
+        raise InputError(
+            "method=search_o1: its refinements are sampled outside of the trajectory and can't be trained with it; "
+            "it is for eval.py alone"
+        )
 
 
 def check_budgets(agent: AgentConfig, max_prompt: int, max_response: int, max_model_len: int) -> None:

@@ -4,7 +4,9 @@ After `prepare` every path in the result exists and was checked, and search serv
 Ray, vLLM or a search engine. Knows nothing of training or evaluation.
 """
 
+import contextlib
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +21,9 @@ from reseek.errors import InputError
 from reseek.questions import read_questions
 from reseek.search.facts import CorpusFacts, ask_services, facts_of
 from reseek.search.http import HttpSearch
-from reseek.settings import KNOWN_SETS, DataSource, PolicySource, QuestionSettings, Retriever, Settings
+from reseek.sets.kept import KnownSet, ensure_mix, ensure_set
+from reseek.sets.manifest import SetManifest
+from reseek.settings import KNOWN_SETS, DataSource, PolicySource, QuestionSettings, QuestionSource, Retriever, Settings
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,8 @@ class Prepared:
     train: Path | None
     validation: Path | None
     sets: dict[str, Path]
+    manifests: tuple[SetManifest, ...] = ()
+    """Of the question files that the command reads."""
 
 
 def prepare(settings: Settings) -> Prepared:
@@ -40,19 +46,28 @@ def prepare(settings: Settings) -> Prepared:
     wrong; cheap checks come before anything expensive is made."""
     corpus = _corpus_file(settings)
     train, validation, sets = _question_files(settings)
-    for key, path, limit in (
+    for key, known, limit in (
         ("questions.train", train, settings.questions.train_limit),
         ("questions.validation", validation, settings.questions.validation_limit),
-        *((f"questions.sets.{name}", path, -1) for name, path in sets.items()),
+        *((f"questions.sets.{name}", known, -1) for name, known in sets.items()),
     ):
-        if path is not None:
-            _checked(key, path, limit)
+        if known is not None:
+            _checked(key, known.path, limit)
     if settings.search.name is Retriever.HTTP:
         index, searched = None, _services(settings, corpus)
     else:
         index, manifest = _index(settings, corpus)
         searched = facts_of(manifest)
-    return Prepared(prepared_model(settings), index, searched, train, validation, sets)
+    asked = sets.values() if settings.algo is None else (train, validation)
+    return Prepared(
+        prepared_model(settings),
+        index,
+        searched,
+        train.path if train else None,
+        validation.path if validation else None,
+        {name: known.path for name, known in sets.items()},
+        tuple(known.manifest for known in asked if known is not None),
+    )
 
 
 def world_of(settings: Settings) -> WorldFiles:
@@ -60,47 +75,71 @@ def world_of(settings: Settings) -> WorldFiles:
     return ensure_world(settings.cache.resolve() / f"world-{settings.world.seed}", settings.world.seed)
 
 
-def _question_files(settings: Settings) -> tuple[Path | None, Path | None, dict[str, Path]]:
-    questions = settings.questions
+def _question_files(settings: Settings) -> tuple[KnownSet | None, KnownSet | None, dict[str, KnownSet]]:
+    questions, cache = settings.questions, settings.cache.resolve()
     if questions.source is DataSource.WORLD:
         world = world_of(settings)
-        validation, test = world.questions(Split.VALIDATION), world.questions(Split.TEST)
-        return world.questions(Split.TRAIN), validation, {"test": test}
-    if settings.algo is not None and questions.train is None:
-        raise InputError("questions.train: names no file; set it to a JSONL file of training questions")
-    sets = evaluation_sets(questions)
-    if settings.evaluation is not None and not sets:
-        raise InputError("questions.sets: names no file; set e.g. questions.sets.nq=PATH, or questions.folder=DIR")
-    return (
-        None if questions.train is None else Path(questions.train).resolve(),
-        None if questions.validation is None else Path(questions.validation).resolve(),
-        sets,
-    )
+        train, validation, test = (
+            ensure_set(split.value, QuestionSource(path=str(world.questions(split))), cache)
+            for split in (Split.TRAIN, Split.VALIDATION, Split.TEST)
+        )
+        return train, validation, {"test": test}
+    train = None
+    if settings.algo is not None:
+        if questions.train is None and not questions.mixed:
+            raise InputError("questions.train: names no file; set it to a JSONL file of training questions")
+        with _at("questions.train"):
+            train = (
+                ensure_set("train", questions.train, cache)
+                if questions.train is not None
+                else ensure_mix("train", questions.mixed, cache)
+            )
+    validation = None
+    if settings.algo is not None and questions.validation is not None:
+        with _at("questions.validation"):
+            validation = ensure_set("validation", questions.validation, cache)
+    if settings.evaluation is None:
+        return train, validation, {}
+    return train, validation, evaluation_sets(questions, cache)
 
 
-def evaluation_sets(questions: QuestionSettings) -> dict[str, Path]:
-    """The evaluation sets' files: those of `questions.folder` in the known order, then (and instead of a file of the
-    folder) the named ones. Raises InputError where the folder holds none."""
-    found: dict[str, Path] = {}
+def evaluation_sets(questions: QuestionSettings, cache: Path) -> dict[str, KnownSet]:
+    """The evaluation sets: those of `questions.folder` in the known order, then (and instead of a file of the folder)
+    the named ones. Raises InputError where there is none."""
+    found: dict[str, QuestionSource] = {}
     if questions.folder is not None:
         folder = Path(questions.folder).resolve()
         if not folder.is_dir():
             raise InputError(f"questions.folder: {folder}: no such folder")
         candidates = {name: folder / f"{name}.{questions.split}.jsonl" for name in KNOWN_SETS}
-        found = {name: path for name, path in candidates.items() if path.is_file()}
+        found = {name: QuestionSource(path=str(path)) for name, path in candidates.items() if path.is_file()}
         if not found:
             raise InputError(
                 f"questions.folder: {folder} holds no <set>.{questions.split}.jsonl (questions.split="
                 f"{questions.split}) of a known set: {', '.join(KNOWN_SETS)}"
             )
-    return found | {name: Path(path).resolve() for name, path in questions.named_sets.items()}
+    found |= questions.named_sets
+    if not found:
+        raise InputError("questions.sets: names no file; set e.g. questions.sets.nq=PATH, or questions.folder=DIR")
+    sets = {}
+    for name, source in found.items():
+        with _at(f"questions.sets.{name}"):
+            sets[name] = ensure_set(name, source, cache)
+    return sets
+
+
+@contextlib.contextmanager
+def _at(key: str) -> Iterator[None]:
+    """Put the key before what is wrong with its value."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{key}: {error}") from None
 
 
 def _checked(key: str, path: Path, limit: int) -> None:
-    try:
+    with _at(key):
         read_questions(path, limit if limit > 0 else None)
-    except InputError as error:
-        raise InputError(f"{key}: {error}") from None
 
 
 def _corpus_file(settings: Settings) -> Path | None:
@@ -175,6 +214,8 @@ def _services(settings: Settings, corpus: Path | None) -> CorpusFacts | None:
 def prepared_model(settings: Settings) -> str:
     """The model: a folder, made if it is embedded, or a hub id."""
     policy = settings.policy
+    if policy.endpoint is not None:
+        return policy.endpoint.model
     if policy.source is PolicySource.PATH:
         assert policy.path is not None
         folder = Path(policy.path)

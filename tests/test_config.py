@@ -28,6 +28,7 @@ from reseek.settings import (
 
 GROUPS = {
     "agent": AgentConfig,
+    "method": AgentConfig,
     "rewards": RewardConfig,
     "oracle": OracleConfig,
     "policy": PolicySettings,
@@ -49,7 +50,8 @@ def composed(file: str) -> dict[str, Any]:
 @cache
 def _composed(file: str) -> dict[str, Any]:
     with initialize_config_dir(str(CONF), version_base=None):
-        return OmegaConf.to_container(compose(file))[file.partition("/")[0]]
+        group = file.partition("/")[0]
+        return OmegaConf.to_container(compose(file))["agent" if group == "method" else group]
 
 
 def problem(call, *args) -> str:
@@ -73,12 +75,26 @@ def test_every_group_of_conf_is_known():
 @pytest.mark.parametrize("file", FILES)
 def test_every_file_fits_its_section(file):
     group = file.partition("/")[0]
-    given = {"urls": ["http://given"], "files": ["given"]}
-    values = {key: given.get(key, "given") if value == "???" else value for key, value in composed(file).items()}
+    values = filled(composed(file))
     section = load_section(GROUPS[group], values, group)
     # What a file says arrives: no value is lost on the way into its type.
-    dumped = section.model_dump(mode="json")
-    assert {key: dumped[key] for key in values} == values
+    assert said_of(section.model_dump(mode="json"), values) == values
+
+
+def filled(values: dict[str, Any]) -> dict[str, Any]:
+    """A file's values, with something given for each that a user must give."""
+    given = {"urls": ["http://given"], "files": ["given"], "fictionalhot": {"path": "given"}}
+    return {
+        key: filled(value) if isinstance(value, dict) else given.get(key, "given") if value == "???" else value
+        for key, value in values.items()
+    }
+
+
+def said_of(dumped: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    """What `dumped` says of the keys of `values`."""
+    return {
+        key: said_of(dumped[key], value) if isinstance(value, dict) else dumped[key] for key, value in values.items()
+    }
 
 
 @pytest.mark.parametrize("file", [file for file in FILES if file.startswith("agent/")])
@@ -131,6 +147,8 @@ def test_an_unknown_key_names_the_known_ones():
         (AgentConfig, "agent", {"response_tokens": None}, "agent.response_tokens: "),
         (AgentConfig, "agent", {"deadline_s": 0}, "agent.deadline_s: "),
         (AgentConfig, "agent", {"turn_unit": "action", "max_turns": 0}, "agent: Value error, max_turns must be at"),
+        (AgentConfig, "agent", {"method": "search_r1"}, "agent: Value error, context=drop means nothing to method="),
+        (AgentConfig, "agent", {"method": "rag", "context": "keep"}, "agent: Value error, max_turns=4 "),
         (RewardConfig, "rewards", {"cap": -0.1}, "rewards.cap: "),
         (RewardConfig, "rewards", {"aggregate": "max"}, "rewards.aggregate: "),
         (RewardConfig, "rewards", {"answer_metric": "bleu"}, "rewards.answer_metric: "),

@@ -127,7 +127,7 @@ def length(agent: AgentConfig, text: str) -> int:
     return len(prompt_ids(TOKENIZER, agent, text))
 
 
-@pytest.mark.parametrize("style", ["bare", "reseek"])
+@pytest.mark.parametrize("style", ["bare", "full"])
 def test_the_first_prompt_that_is_too_long_is_named(style):
     asked = questions("who?", "who is it that wrote it?", "who is that, and why, and where does the harbour lie?")
     budget = length(AgentConfig(prompt=style), asked[1].question)

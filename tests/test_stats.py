@@ -69,6 +69,7 @@ def test_an_episode_is_counted():
         "answer_tokens": len(RIGHT),
         "right_tokens": len(RIGHT),
         "right_logprob": pytest.approx(sum(-0.25 * number for number in range(before, before + len(RIGHT)))),
+        "refined_tokens": 0,
     }
     assert tuple(stats(*said).as_dict()) == STATS_KEYS
 
@@ -140,6 +141,7 @@ def test_ratios_are_over_sums_not_means_of_ratios():
         ),
         "segments": (3 + 1 + 1 + 2) / 4,
         "sampled_tokens": sum(stats.sampled_tokens for stats in several) / 4,
+        "refined_tokens": 0.0,
         "trained_tokens": sum(stats.sampled_tokens for stats in several) / 4,
         "fed_tokens": sum(stats.fed_tokens for stats in several) / 4,
         "seconds": 2.0,

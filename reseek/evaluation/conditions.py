@@ -22,8 +22,9 @@ FILE = "conditions.json"
 
 
 class Conditions(BaseModel):
-    """`weights` and `corpus` are fingerprints; `weights` is None for a model named by its hub id, what is known of the
-    corpus for services that can't tell (then `corpus` is their addresses)."""
+    """`weights` and `corpus` are fingerprints; `weights` is None for a model named by its hub id or behind an
+    endpoint, what is known of the corpus for services that can't tell (then `corpus` is their addresses). `endpoint`
+    says who is asked and how, where one is."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -32,6 +33,7 @@ class Conditions(BaseModel):
     chat_template: str | None
     dtype: str
     engine: str
+    endpoint: str | None = None
     temperature: float
     seed: int
     retriever: str
@@ -53,13 +55,15 @@ class Conditions(BaseModel):
 def conditions_of(settings: Settings, prepared: Prepared) -> Conditions:
     """The conditions of an evaluation. A service that tells its corpus counts as the retriever that it runs."""
     evaluation, model, searched = settings.evaluation, prepared.model, prepared.searched
+    endpoint = settings.policy.endpoint
     assert evaluation is not None
     return Conditions(
         policy=model,
-        weights=model_fingerprint(Path(model)),
+        weights=None if endpoint else model_fingerprint(Path(model)),
         chat_template=settings.policy.chat_template,
-        dtype=settings.policy.dtype,
-        engine=evaluation.engine,
+        dtype="unknown" if endpoint else settings.policy.dtype,
+        engine=engine_name(settings),
+        endpoint=f"{endpoint.base_url} {endpoint.api.value} {endpoint.continuation.value}" if endpoint else None,
         temperature=evaluation.temperature,
         seed=settings.run.seed,
         retriever=(searched.retriever if searched else settings.search.name).value,
@@ -73,6 +77,12 @@ def conditions_of(settings: Settings, prepared: Prepared) -> Conditions:
         oracle=settings.oracle.labelling,
         rewards=settings.rewards,
     )
+
+
+def engine_name(settings: Settings) -> str:
+    """What runs the policy: the configured engine, or an endpoint."""
+    assert settings.evaluation is not None
+    return "endpoint" if settings.policy.endpoint else settings.evaluation.engine
 
 
 def claim_folder(folder: Path, conditions: Conditions) -> None:

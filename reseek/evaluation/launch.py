@@ -10,7 +10,6 @@ import contextlib
 import os
 import traceback
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -20,21 +19,20 @@ from rich.console import Console
 
 from reseek import cleanup
 from reseek.environment import environment
-from reseek.episode import EpisodeTexts
 from reseek.errors import InputError
-from reseek.evaluation.conditions import Conditions, claim_folder, conditions_of
+from reseek.evaluation.conditions import Conditions, claim_folder, conditions_of, engine_name
 from reseek.evaluation.display import Display
+from reseek.evaluation.opening import check_replicas, load_tokenizer, open_room, replicas_wanted
 from reseek.evaluation.records import EpisodeRecord
 from reseek.evaluation.report import WIDTH, Report, table, write_report
-from reseek.evaluation.runner import Room, done_records, episodes_file, run_sets
-from reseek.oracle import make_oracle
-from reseek.policy.vllm import EngineFailed, EngineOptions, VllmPolicy
+from reseek.evaluation.runner import Asker, done_records, episodes_file, run_sets
+from reseek.policy.vllm import EngineFailed
 from reseek.preflight import check_budgets, check_model, check_oracle, check_prompts
 from reseek.prepare import Prepared, prepare
 from reseek.questions import Question, read_questions
 from reseek.runfolder import open_run, versions
-from reseek.search import Search, configured_search
-from reseek.settings import PolicySettings, Settings, load_settings
+from reseek.sets.manifest import write_manifests
+from reseek.settings import Settings, load_settings
 from reseek.terminal import output_to, terminate_raises
 
 
@@ -50,6 +48,7 @@ def evaluate(config: DictConfig) -> Path:
     if evaluation is None:
         raise InputError("evaluation: the configuration has no such group")
     check_budgets(agent, agent.prompt_tokens, agent.response_tokens, agent.prompt_tokens + agent.response_tokens)
+    check_replicas(settings)
     run_id = uuid.uuid4().hex
     os.environ.update(environment(settings, run_id))  # before torch is imported: OpenMP reads it once
     prepared = prepare(settings)
@@ -63,6 +62,10 @@ def evaluate(config: DictConfig) -> Path:
     folder = Path(settings.run.dir).resolve()
     if settings.run.check_only:
         return folder
+    if settings.policy.endpoint is not None and not (folder / "result.json").is_file():
+        from reseek.policy.endpoint import check_endpoint
+
+        asyncio.run(check_endpoint(settings.policy.endpoint))
     claim_folder(folder, conditions)
     # Refuses foreign results; where nothing is left to ask, no engine is started for the report.
     done = {name: done_records(episodes_file(folder, name), qs, conditions.hash) for name, qs in sets.items()}
@@ -70,15 +73,17 @@ def evaluate(config: DictConfig) -> Path:
     if all(len(done[name]) == len(questions) for name, questions in sets.items()):
         records = {name: [done[name][question.id] for question in qs] for name, qs in sets.items()}
     open_run(folder, config, settings.run.seed)
+    write_manifests(folder, prepared.manifests)
     before = cleanup.shared_memory()
     log = folder / "eval.log"
     with output_to(log, settings.run.verbose) as terminal, terminate_raises():
         console = Console(file=terminal)
         try:
             console.print(f"run folder {folder}\nengine's output {log}", highlight=False, soft_wrap=True)
+            _warn_of_other_corpora(prepared, console)
             started = monotonic()
             if records is None:
-                records = _ask(settings, prepared, sets, tokenizer, conditions.hash, folder, console)
+                records = _ask(settings, prepared, sets, tokenizer, conditions.hash, folder, console, run_id)
             provenance = {
                 "questions": {name: str(path) for name, path in prepared.sets.items()},
                 "limit": evaluation.limit,
@@ -92,24 +97,23 @@ def evaluate(config: DictConfig) -> Path:
             raise EvaluationFailed(f"{failure}; see {log}; resume with run.dir={folder}") from failure
         finally:
             cleanup.end_processes(run_id)
-            if settings.cluster.device == "cuda":  # on a CPU the engine runs in this process and shares no memory
+            # One engine on a CPU runs in this process and shares no memory.
+            if settings.cluster.device == "cuda" or replicas_wanted(settings) > 1:
                 cleanup.free_shared_memory(before)
     return folder
 
 
-def load_tokenizer(policy: PolicySettings, model: str) -> Any:
-    """The policy's tokenizer, with the configured chat template."""
-    from transformers import AutoTokenizer  # seconds
-
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(model)
-    except (OSError, ValueError) as error:
-        raise InputError(f"policy.path={model}: no tokenizer can be loaded: {str(error).splitlines()[0]}") from None
-    if policy.chat_template is not None:
-        tokenizer.chat_template = policy.chat_template
-    if tokenizer.chat_template is None:
-        raise InputError(f"policy.chat_template: the tokenizer of {model} has none; give one")
-    return tokenizer
+def _warn_of_other_corpora(prepared: Prepared, console: Console) -> None:
+    """A release's questions can only be answered from its own documents."""
+    searched = prepared.searched.fingerprint if prepared.searched else None
+    for manifest in prepared.manifests:
+        if manifest.corpus is not None and manifest.corpus != searched:
+            console.print(
+                f"warning: {manifest.name}: the corpus is not the one of the release (its documents injected into its "
+                "base): recall tells how much of it is missing",
+                highlight=False,
+                soft_wrap=True,
+            )
 
 
 def _ask(
@@ -120,29 +124,27 @@ def _ask(
     conditions: str,
     folder: Path,
     console: Console,
+    run_id: str,
 ) -> dict[str, list[EpisodeRecord]]:
     """Start engine and search, and ask what has not been asked."""
     evaluation = settings.evaluation
     assert evaluation is not None
+    replicas = replicas_wanted(settings)
+    engine = engine_name(settings) + (f" x {replicas}" if replicas > 1 else "")
     with Display(console, {name: len(questions) for name, questions in sets.items()}) as display:
-        display.say(f"starting {evaluation.engine}")
+        display.say(f"starting {engine}")
         started = monotonic()
-        with (
-            opened_policy(settings, prepared.model, tokenizer) as policy,
-            opened_search(settings, prepared.index) as search,
-        ):
-            display.say(f"{evaluation.engine} (ready after {monotonic() - started:.0f} s)")
-            room = Room(
-                policy,
-                search,
-                make_oracle(settings.oracle),
-                EpisodeTexts.of(tokenizer),
-                settings.agent,
-                settings.oracle,
-                settings.rewards,
-                conditions,
-            )
-            return asyncio.run(run_sets(sets, room, folder, evaluation.concurrency, display.count))
+        opened: contextlib.AbstractContextManager[Asker]
+        if replicas > 1:
+            from reseek.evaluation.replicas import open_replicas
+
+            opened = open_replicas(settings, replicas, prepared.model, prepared.index, conditions, run_id)
+        else:
+            opened = open_room(settings, prepared.model, prepared.index, tokenizer, conditions)
+        with opened as asker:
+            display.say(f"{engine} (ready after {monotonic() - started:.0f} s)")
+            at_once = evaluation.concurrency * replicas
+            return asyncio.run(run_sets(sets, asker, folder, at_once, display.count))
 
 
 def _report(
@@ -166,46 +168,3 @@ def _report(
             highlight=False,
             soft_wrap=True,
         )
-
-
-@contextlib.contextmanager
-def opened_search(settings: Settings, index: Path | None) -> Iterator[Search]:
-    """The configured retriever; closed afterwards."""
-    search = configured_search(settings.search, index, settings.run.seed)
-    try:
-        yield search
-    finally:
-        search.close()
-
-
-@contextlib.contextmanager
-def opened_policy(settings: Settings, model: str, tokenizer: Any) -> Iterator[Any]:
-    """The policy on the configured engine; gone afterwards."""
-    evaluation, agent, cluster = settings.evaluation, settings.agent, settings.cluster
-    assert evaluation is not None
-    if evaluation.engine == "vllm":
-        options = EngineOptions(
-            device=cluster.device,
-            dtype=settings.policy.dtype,
-            max_model_len=agent.prompt_tokens + agent.response_tokens,
-            concurrency=evaluation.concurrency,
-            tensor_parallel=cluster.rollout_tensor_parallel,
-            gpu_memory=cluster.rollout_memory,
-        )
-        with VllmPolicy(model, options, temperature=evaluation.temperature, seed=settings.run.seed) as policy:
-            yield policy
-        return
-    import torch
-    from transformers import AutoModelForCausalLM
-
-    from reseek.policy.hf import TransformersPolicy
-
-    loaded = AutoModelForCausalLM.from_pretrained(model, dtype=getattr(torch, settings.policy.dtype))
-    yield TransformersPolicy(
-        loaded,
-        tokenizer,
-        temperature=evaluation.temperature,
-        seed=settings.run.seed,
-        max_batch=evaluation.concurrency,
-        device=cluster.device,
-    )

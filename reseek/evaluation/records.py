@@ -4,10 +4,13 @@ Invariant: what is read back equals what was written: token ids and log-probabil
 record with `error` and without scores: it is never a zero. The file is only ever appended to, a whole line at a time,
 so that at most its last line can be broken.
 
+The records of a policy that speaks text (an endpoint) hold no ids but `text`, and count in characters what the others
+count in tokens.
+
 Knows nothing of how episodes are run or of how numbers are made of them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -19,6 +22,7 @@ from reseek.episode import Episode, StopReason
 from reseek.errors import InputError, first_problem
 from reseek.grammar import Action, Verdict
 from reseek.questions import Question
+from reseek.refine import Refinement
 from reseek.reward import Judged, Reward, cover_em, f1
 from reseek.stats import EpisodeStats
 
@@ -28,21 +32,24 @@ class _Record(BaseModel):
 
 
 class AppendRecord(_Record):
-    """Tokens that were put at the end of the context; `logprobs` where the policy sampled them and gave any."""
+    """Tokens (or text) that were put at the end of the context; `logprobs` where the policy sampled them and gave
+    any."""
 
     kind: Literal["append"] = "append"
     source: Source
-    ids: tuple[int, ...]
+    ids: tuple[int, ...] = ()
     logprobs: tuple[float, ...] | None = None
+    text: str | None = None
 
 
 class EditRecord(_Record):
-    """Context positions `start`:`end`, at that moment, were replaced by `ids`."""
+    """Context positions `start`:`end`, at that moment, were replaced by `ids` (or `text`)."""
 
     kind: Literal["edit"] = "edit"
     start: int
     end: int
-    ids: tuple[int, ...]
+    ids: tuple[int, ...] = ()
+    text: str | None = None
 
 
 class CallRecord(_Record):
@@ -63,19 +70,31 @@ class HitRecord(_Record):
     score: float
 
 
+class RefinementRecord(_Record):
+    """The call by which the policy wrote an observation's text: its user turn, what was sampled, the text."""
+
+    prompt: tuple[int, ...] = ()
+    ids: tuple[int, ...] = ()
+    logprobs: tuple[float, ...] | None = None
+    prompt_text: str | None = None
+    text: str
+
+
 class ObservationRecord(_Record):
-    """What a SEARCH brought, the verdict on it, and what the oracle said. The calls are indices; `verdict` is None
-    where the episode ended first, `label` None where the oracle has none."""
+    """What a search brought, the verdict on it, and what the oracle said. The calls are indices; `search_call` is None
+    where the environment searched by itself, `verdict` where the episode ended first or nobody judges, `label` where
+    the oracle has none, `refinement` where the policy saw the passages themselves."""
 
     query: str
     hits: tuple[HitRecord, ...]
     text: str
-    search_call: int
+    search_call: int | None
     verdict: Verdict | None
     verdict_call: int | None
     oracle_score: float | None = None
     label: bool | None = None
     reward: float | None = None
+    refinement: RefinementRecord | None = None
 
 
 class EpisodeRecord(_Record):
@@ -115,16 +134,25 @@ class EpisodeRecord(_Record):
         return self.stop is StopReason.FAILED
 
     @property
+    def speaks_text(self) -> bool:
+        """Whether the policy gave text and no token ids."""
+        return any(event.text is not None for event in self.events)
+
+    @property
     def trajectory(self) -> Trajectory:
-        """The episode's trajectory, as it was."""
+        """The episode's trajectory, as it was. Of a policy that speaks text: over characters, each its code point."""
         return Trajectory(
             tuple(
-                Append(event.source, event.ids, event.logprobs)
+                Append(event.source, _ids(event), event.logprobs)
                 if isinstance(event, AppendRecord)
-                else Edit(event.start, event.end, event.ids)
+                else Edit(event.start, event.end, _ids(event))
                 for event in self.events
             )
         )
+
+
+def _ids(event: AppendRecord | EditRecord) -> tuple[int, ...]:
+    return event.ids if event.text is None else tuple(map(ord, event.text))
 
 
 def record_of(
@@ -138,9 +166,13 @@ def record_of(
     answer_rank: int | None,
     answer_depth: int,
     error: str | None = None,
+    text_of: Callable[[Sequence[int]], str] | None = None,
 ) -> EpisodeRecord:
     """The record of an episode. Without a reward (its search or its scoring failed; `error` says why, else the episode
-    does) it is FAILED."""
+    does) it is FAILED. `text_of` decodes the ids of a policy that speaks text: they mean nothing to others."""
+    events, calls = _events(episode), _calls(episode)
+    if text_of is not None:
+        events, calls = in_text(events, calls, text_of)
     return EpisodeRecord(
         set=set_name,
         id=question.id,
@@ -159,29 +191,59 @@ def record_of(
         answerable=answerable,
         answer_rank=answer_rank,
         answer_depth=answer_depth,
-        events=tuple(
-            AppendRecord(source=event.source, ids=event.ids, logprobs=event.logprobs)
-            if isinstance(event, Append)
-            else EditRecord(start=event.start, end=event.end, ids=event.ids)
-            for event in episode.trajectory.events
-        ),
-        calls=tuple(
-            CallRecord(
-                text=call.text,
-                action=call.parsed.action,
-                content=call.parsed.content,
-                start=call.start,
-                end=call.end,
-            )
-            for call in episode.calls
-        ),
-        observations=_observations(episode, () if reward is None else reward.judged),
+        events=events,
+        calls=calls,
+        observations=_observations(episode, () if reward is None else reward.judged, text_of),
         stats=None if reward is None else EpisodeStats.of(episode, reward),
         seconds=episode.seconds,
     )
 
 
-def _observations(episode: Episode, judged: Sequence[Judged]) -> tuple[ObservationRecord, ...]:
+def _events(episode: Episode) -> tuple[AppendRecord | EditRecord, ...]:
+    return tuple(
+        AppendRecord(source=event.source, ids=event.ids, logprobs=event.logprobs)
+        if isinstance(event, Append)
+        else EditRecord(start=event.start, end=event.end, ids=event.ids)
+        for event in episode.trajectory.events
+    )
+
+
+def _calls(episode: Episode) -> tuple[CallRecord, ...]:
+    return tuple(
+        CallRecord(
+            text=call.text, action=call.parsed.action, content=call.parsed.content, start=call.start, end=call.end
+        )
+        for call in episode.calls
+    )
+
+
+def in_text(
+    events: Sequence[AppendRecord | EditRecord], calls: Sequence[CallRecord], text_of: Callable[[Sequence[int]], str]
+) -> tuple[tuple[AppendRecord | EditRecord, ...], tuple[CallRecord, ...]]:
+    """The same events and calls without ids, their positions in characters."""
+    context: list[int] = []  # the length of each of its tokens
+    sampled: list[int] = []
+    texts: list[AppendRecord | EditRecord] = []
+    for event in events:
+        lengths = [len(text_of([token])) for token in event.ids]
+        text = text_of(event.ids)
+        if isinstance(event, AppendRecord):
+            context += lengths
+            sampled += lengths if event.source is Source.POLICY else []
+            texts.append(AppendRecord(source=event.source, text=text))
+        else:
+            start, end = sum(context[: event.start]), sum(context[: event.end])
+            context[event.start : event.end] = lengths
+            texts.append(EditRecord(start=start, end=end, text=text))
+    moved = (
+        call.model_copy(update={"start": sum(sampled[: call.start]), "end": sum(sampled[: call.end])}) for call in calls
+    )
+    return tuple(texts), tuple(moved)
+
+
+def _observations(
+    episode: Episode, judged: Sequence[Judged], text_of: Callable[[Sequence[int]], str] | None
+) -> tuple[ObservationRecord, ...]:
     """The observations, each with what the oracle said of it; `judged` skips those without a verdict."""
     left = iter(judged)
     records = []
@@ -198,9 +260,20 @@ def _observations(episode: Episode, judged: Sequence[Judged]) -> tuple[Observati
                 oracle_score=said.score if said else None,
                 label=said.label if said else None,
                 reward=said.reward if said else None,
+                refinement=_refinement(observation.refinement, text_of),
             )
         )
     return tuple(records)
+
+
+def _refinement(
+    made: Refinement | None, text_of: Callable[[Sequence[int]], str] | None
+) -> RefinementRecord | None:
+    if made is None:
+        return None
+    if text_of is not None:
+        return RefinementRecord(prompt_text=text_of(made.prompt), text=made.text)
+    return RefinementRecord(prompt=made.prompt, ids=made.ids, logprobs=made.logprobs, text=made.text)
 
 
 def read_records(path: str | Path) -> list[EpisodeRecord]:

@@ -1,8 +1,8 @@
 """Ask a policy sets of questions, a bounded number at once, and append each finished episode to its set's file.
 
 Invariant: a question that has a record of the same conditions is not asked again, unless that record is FAILED; at
-most `concurrency` episodes are under way; a record is written whole, right after its episode. A failed search or
-scoring makes a FAILED record; any other error stops the run (what was written stays).
+most `concurrency` episodes are under way; a record is written whole, right after its episode. A failed search,
+endpoint or scoring makes a FAILED record; any other error stops the run (what was written stays).
 
 Knows nothing of configuration files, engines' construction or averages.
 """
@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from reseek.config import AgentConfig, OracleConfig, RewardConfig
 from reseek.episode import EpisodeTexts, StopReason, prompt_ids, run_episode
@@ -20,6 +21,7 @@ from reseek.evaluation.records import EpisodeRecord, read_records, record_of, wh
 from reseek.oracle import Oracle
 from reseek.oracle.literal import answer_labels
 from reseek.policy import Policy
+from reseek.policy.text import TextTokenizer
 from reseek.prompts import passages
 from reseek.questions import Question
 from reseek.reward import cover_match
@@ -29,9 +31,20 @@ from reseek.search import Search
 RECALL_DEPTH = 3  # recall is always measured at least so deep: the paper's top-k
 
 
+class Asker(Protocol):
+    """Who is given the questions: a room in this process, or a pool of replicas."""
+
+    @property
+    def conditions(self) -> str:
+        """The hash that the records carry."""
+        ...
+
+    async def ask(self, set_name: str, question: Question) -> EpisodeRecord: ...
+
+
 @dataclass(frozen=True)
 class Room:
-    """What all episodes of an evaluation share. `conditions` is the hash that their records carry."""
+    """An `Asker`: what all episodes of an evaluation share in one process."""
 
     policy: Policy
     search: Search
@@ -41,6 +54,9 @@ class Room:
     oracle_config: OracleConfig
     rewards: RewardConfig
     conditions: str
+
+    async def ask(self, set_name: str, question: Question) -> EpisodeRecord:
+        return await run_question(set_name, question, self)
 
 
 def episodes_file(folder: Path, set_name: str) -> Path:
@@ -77,7 +93,7 @@ def done_records(path: Path, questions: Sequence[Question], conditions: str) -> 
 
 async def run_sets(
     sets: Mapping[str, Sequence[Question]],
-    room: Room,
+    asker: Asker,
     folder: Path,
     concurrency: int,
     on_record: Callable[[EpisodeRecord], None] = lambda record: None,
@@ -89,14 +105,14 @@ async def run_sets(
     found: dict[str, dict[str, EpisodeRecord]] = {}
     for name, questions in sets.items():
         open_file(episodes_file(folder, name))
-        found[name] = done_records(episodes_file(folder, name), questions, room.conditions)
+        found[name] = done_records(episodes_file(folder, name), questions, asker.conditions)
         for record in found[name].values():
             on_record(record)
     todo = iter([(name, q) for name, questions in sets.items() for q in questions if q.id not in found[name]])
 
     async def work() -> None:
         for name, question in todo:  # all workers take from one iterator
-            record = await run_question(name, question, room)
+            record = await asker.ask(name, question)
             _append(episodes_file(folder, name), record)
             found[name][question.id] = record
             on_record(record)
@@ -120,6 +136,7 @@ async def run_question(set_name: str, question: Question, room: Room) -> Episode
         search=room.search,
         texts=room.texts,
         agent=agent,
+        question=question.question,
     )
     reward, rank, error = None, None, None
     try:
@@ -138,6 +155,7 @@ async def run_question(set_name: str, question: Question, room: Room) -> Episode
         answer_rank=rank,
         answer_depth=depth,
         error=error,
+        text_of=room.texts.tokenizer.decode if isinstance(room.texts.tokenizer, TextTokenizer) else None,
     )
 
 

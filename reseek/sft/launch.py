@@ -27,15 +27,17 @@ from reseek.environment import environment
 from reseek.episode import EpisodeTexts
 from reseek.errors import InputError
 from reseek.evaluation.conditions import conditions_of
-from reseek.evaluation.launch import load_tokenizer, opened_policy, opened_search
+from reseek.evaluation.opening import load_tokenizer, opened_policy, opened_search
 from reseek.evaluation.records import EpisodeRecord, whole_lines
 from reseek.evaluation.runner import Room
+from reseek.methods import Method
 from reseek.oracle import make_oracle
 from reseek.policy.vllm import EngineFailed
-from reseek.preflight import check_budgets, check_model, check_oracle, check_prompts
+from reseek.preflight import check_budgets, check_model, check_oracle, check_prompts, check_trainable
 from reseek.prepare import Prepared, prepare, prepared_model
 from reseek.questions import Question, read_questions
 from reseek.runfolder import open_run, write_json
+from reseek.sets.manifest import write_manifests
 from reseek.settings import EpisodeSource, EvaluationSettings, Settings, load_settings
 from reseek.sft.display import Bar
 from reseek.sft.plan import METRICS, MODEL, Plan, check_batches, write_plan, write_rows
@@ -59,6 +61,7 @@ def train(config: DictConfig) -> Path:
         raise InputError("sft: the configuration has no such group")
     if settings.cluster.nodes > 1:
         raise InputError("cluster.nodes: stage=sft trains on one machine; set cluster.nodes=1")
+    check_trainable(settings)
     check_budgets(agent, agent.prompt_tokens, agent.response_tokens, agent.prompt_tokens + agent.response_tokens)
     check_batches(sft, settings.cluster.gpus_per_node)
     run_id = uuid.uuid4().hex
@@ -70,6 +73,8 @@ def train(config: DictConfig) -> Path:
     if settings.run.check_only:
         return folder
     open_run(folder, OmegaConf.masked_copy(config, ["stage", *_GROUPS]), settings.run.seed)
+    if material.prepared is not None:
+        write_manifests(folder, material.prepared.manifests)
     before = cleanup.shared_memory()
     with (
         tempfile.TemporaryDirectory(prefix="reseek-sft-") as temporary,
@@ -108,6 +113,10 @@ def _checked(settings: Settings) -> _Material:
     sft = settings.sft
     assert sft is not None
     prepared = None
+    if sft.source is EpisodeSource.SCRIPTED and settings.agent.method is not Method.RESEEK:
+        raise InputError(
+            f"sft.source=scripted: the expert plays method=reseek, not {settings.agent.method.value}; use sft=sampled"
+        )
     if sft.source is EpisodeSource.RECORDED:
         files_of(sft.files)
         model = prepared_model(settings)

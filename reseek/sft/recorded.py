@@ -60,6 +60,8 @@ def _first_line(path: Path) -> dict:
 def _of_records(path: Path, tokenizer: Tokenizer) -> Iterator[Candidate | None]:
     for number, record in enumerate(read_records(path), start=1):
         where = f"{path}:{number}"
+        if record.speaks_text:
+            raise InputError(f"{where}: holds an endpoint's text and no token ids; there is nothing to train on")
         candidate = candidate_of_record(record, where)
         if number <= _LOOKED_AT and candidate is not None:
             _check_words(record, where, tokenizer)

@@ -154,6 +154,7 @@ class ReSeekAgentLoop(AgentLoopBase):
             search=TimedSearch(room.search, waits),
             texts=_texts(self.tokenizer),
             agent=agent,
+            question=question.question,
         )
         if episode.stop is StopReason.FAILED:
             _log.error("question %s: the search failed: %s", question.id, episode.error)

@@ -26,9 +26,10 @@ from reseek import cleanup
 from reseek.cli import require_platform
 from reseek.environment import environment
 from reseek.errors import InputError
-from reseek.preflight import check_budgets, check_oracle, check_training
+from reseek.preflight import check_budgets, check_oracle, check_trainable, check_training
 from reseek.prepare import Prepared, prepare
 from reseek.runfolder import open_run, write_json
+from reseek.sets.manifest import write_manifests
 from reseek.settings import Settings, load_settings
 from reseek.terminal import output_to, terminate_raises, undisturbed
 from reseek.training.best import read_best
@@ -46,6 +47,7 @@ def train(config: DictConfig) -> Path:
     """Check, prepare, train. Returns the run's folder (with `run.check_only` it is not made and nothing is started).
     Raises InputError for bad input before anything is started, and RunFailed when the run ends early."""
     settings = load_settings(config)
+    check_trainable(settings)
     check_budgets(
         settings.agent,
         config.data.max_prompt_length,
@@ -67,6 +69,7 @@ def train(config: DictConfig) -> Path:
     if settings.run.check_only:
         return folder
     open_run(folder, config, settings.run.seed)
+    write_manifests(folder, prepared.manifests)
     write_json(folder / "corpus.json", prepared.searched and prepared.searched.model_dump())
     ray_folder = Path(tempfile.mkdtemp(prefix="reseek-ray-"))
     with claimed(folder, run_id, ray_folder) as step:

@@ -14,7 +14,7 @@ from reseek.evaluation.records import EpisodeRecord, read_records, record_of
 from reseek.evaluation.runner import run_question
 from reseek.grammar import Action, Verdict
 from reseek.reward import Reward
-from tests.support.evaluations import question, room
+from tests.support.evaluations import ScriptedPolicy, question, room
 
 TOKENS = st.lists(st.integers(0, 2**31 - 1), min_size=1, max_size=8).map(tuple)
 LOGPROB = st.floats(max_value=0, allow_nan=False, allow_infinity=False)
@@ -42,6 +42,32 @@ def test_token_ids_and_logprobs_round_trip(trajectory: Trajectory) -> None:
     assert again == record
     assert again.trajectory == trajectory
     assert again.trajectory.context == trajectory.context
+
+
+@given(trajectories())
+def test_a_record_in_text_says_what_its_tokens_said(trajectory: Trajectory) -> None:
+    def text_of(ids) -> str:
+        return "".join(f"{number:x}." for number in ids)
+
+    episode = Episode(trajectory, (), (), StopReason.ANSWERED, "x", 0.1)
+    record = _record(episode, Reward(0.0, (), ()), text_of=text_of)
+    assert "".join(map(chr, record.trajectory.context)) == text_of(trajectory.context)
+    assert record.speaks_text and not any(event.ids for event in record.events)
+    assert EpisodeRecord.model_validate_json(record.model_dump_json()) == record
+
+
+def test_a_refinement_is_kept_with_its_observation() -> None:
+    class Refining(ScriptedPolicy):
+        def say(self, context: str) -> str:
+            return "so it is" if context.startswith("A question") else super().say(context).replace("judge", "answer")
+
+    here = room(policy=Refining(), method="search_o1", context="keep", observation_tokens=2000, call_tokens=2000)
+    record = asyncio.run(run_question("s", question(1, "France", "Paris"), here))
+    (observation,) = record.observations
+    assert observation.text == observation.refinement.text == "so it is" and observation.verdict is None
+    assert "its capital is Paris" in "".join(map(chr, observation.refinement.prompt))
+    assert record.stats.refined_tokens == len(observation.refinement.ids) == len("so it is")
+    assert EpisodeRecord.model_validate_json(record.model_dump_json()) == record
 
 
 def test_an_episode_with_a_dropped_observation_round_trips() -> None:
@@ -84,7 +110,7 @@ def test_reading_leaves_out_a_torn_last_line_and_names_a_broken_one(tmp_path: Pa
         read_records(tmp_path / "none.jsonl")
 
 
-def _record(episode: Episode, reward: Reward | None) -> EpisodeRecord:
+def _record(episode: Episode, reward: Reward | None, **options) -> EpisodeRecord:
     return record_of(
         episode,
         reward,
@@ -94,4 +120,5 @@ def _record(episode: Episode, reward: Reward | None) -> EpisodeRecord:
         answerable=True,
         answer_rank=None,
         answer_depth=3,
+        **options,
     )

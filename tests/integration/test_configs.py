@@ -120,6 +120,8 @@ def mistakes(tmp_path: Path) -> dict[str, tuple[list[str], list[str]]]:
         "addresses that nobody asks": (["+search.urls=[http://127.0.0.1:9]"], ["urls", "search=http"]),
         "missing index": ([*jsonl, *tiny, "corpus=jsonl", "corpus.index=/nowhere/i"], ["corpus.index", "/nowhere/i"]),
         "missing encoder": ([*jsonl, *corpus, *tiny, "search=dense", "search.encoder=/nowhere/e"], ["/nowhere/e"]),
+        "a method that can't be trained": (["method=search_o1"], ["method=search_o1", "eval.py"]),
+        "a budget that a method has not": (["method=rag", "agent.max_turns=3"], ["max_turns=3", "method=rag"]),
         "missing model": (["policy.path=/nowhere/model"], ["policy.path", "/nowhere/model"]),
     }
 
@@ -139,6 +141,23 @@ def test_each_mistake_is_one_line_and_leaves_nothing(name, tmp_path, model, shar
     for words in expected:
         assert words in message
     assert not (tmp_path / "run").exists()
+
+
+def test_an_endpoint_is_not_trained(tmp_path):
+    from reseek.training.launch import train
+
+    with pytest.raises(InputError, match="policy=openai: an endpoint gives no token ids"):
+        train(composed("policy=openai", "policy.endpoint.model=m", f"run.dir={tmp_path / 'run'}"))
+    with pytest.raises(InputError, match="policy.endpoint.model: needs a value"):
+        load_settings(composed("policy=openai"))
+
+
+@pytest.mark.parametrize("method", ["search_r1", "rag", "direct", "cot"])
+def test_methods_that_can_be_trained_pass_all_checks(method, model, tmp_path, shared_cache):
+    from reseek.training.launch import train
+
+    here = (f"policy.path={model}", f"run.dir={tmp_path / 'run'}", f"run.cache={shared_cache}")
+    train(composed("policy=path", f"method={method}", *here, "run.check_only=true"))
 
 
 def test_an_index_of_another_corpus_is_refused(tmp_path, model):

@@ -1,13 +1,11 @@
 """`python eval.py` on the real stack: vLLM and transformers, Lucene, the embedded world, a model with random weights.
 
-The model copies (a circuit is planted in it), and its chat template ends with an action: so it searches, judges No and
-searches again without any training, and the engines are compared over contexts that were edited.
+The model searches, judges No and searches again without any training (tests/support/copying.py): the engines are
+compared over contexts that were edited.
 """
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import psutil
@@ -15,31 +13,20 @@ import pytest
 
 from reseek.context import Append, Edit, Source, segments
 from reseek.evaluation.records import EpisodeRecord, read_records
+from tests.support import copying
 
 pytestmark = pytest.mark.integration
 
-ROOT = Path(__file__).resolve().parents[2]
 QUESTIONS = 6
-# Two rounds of what the model is to repeat, then a third up to where its own turn begins.
-_ROUND = "\n<information> river</information>\n<judge>No</judge>"
-TEMPLATE = "{{ messages[0]['content'] }}" + 2 * (_ROUND + " : <search> profession</search>") + _ROUND
 
 
-def evaluate(folder: Path, cache: Path, *overrides: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(ROOT / "eval.py"), f"run.dir={folder}", f"evaluation.limit={QUESTIONS}", *overrides]
-    environment = {**os.environ, "RESEEK_CACHE": str(cache)}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, cwd=ROOT)
+def evaluate(folder: Path, cache: Path, *overrides: str):
+    return copying.evaluate(folder, cache, f"evaluation.limit={QUESTIONS}", *overrides)
 
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory) -> Path:
-    from reseek.policy.micro import make_model, make_tokenizer
-
-    folder, tokenizer = tmp_path_factory.mktemp("model"), make_tokenizer()
-    tokenizer.chat_template = TEMPLATE
-    tokenizer.save_pretrained(folder)
-    make_model(0, len(tokenizer)).save_pretrained(folder)
-    return folder
+    return copying.save_copying_model(tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from reseek.config import AgentConfig
 from reseek.context import NOT_TRAINED, segments
 from reseek.episode import Episode, EpisodeTexts, prompt_ids, run_episode
 from reseek.errors import SearchFailed
+from reseek.methods import Method
 from reseek.policy import Sample
 from reseek.search import Hit
 
@@ -50,14 +51,20 @@ def spoken(text: str) -> tuple[int, ...]:
 class Script:
     """A policy that says the given texts, one a call, cut at `max_tokens`. Remembers what it was given and said."""
 
-    def __init__(self, *texts: str, again: bool = False, after: Callable[[], None] = lambda: None) -> None:
-        self.texts, self.again, self.after = texts, again, after
+    def __init__(
+        self,
+        *texts: str,
+        again: bool = False,
+        after: Callable[[], None] = lambda: None,
+        method: Method = Method.RESEEK,
+    ) -> None:
+        self.texts, self.again, self.after, self.stop = texts, again, after, set(method.stop)
         self.contexts: list[tuple[int, ...]] = []
         self.limits: list[int] = []
         self.samples: list[Sample] = []
 
     async def sample(self, context_ids: Sequence[int], *, stop: Sequence[str], max_tokens: int) -> Sample:
-        assert max_tokens >= 1 and set(stop) == {"</search>", "</judge>", "</answer>"}
+        assert max_tokens >= 1 and set(stop) == self.stop
         turn = len(self.samples)
         assert self.again or turn < len(self.texts), f"the script has no line {turn}"
         ids = spoken(self.texts[turn % len(self.texts)])[:max_tokens]
@@ -95,7 +102,8 @@ TEXTS = EpisodeTexts.of(TOKENIZER)
 def play(policy: Script, search: Memory, agent: AgentConfig, question: str = "who?") -> Episode:
     """Run one episode and check on the way out what must hold for every episode."""
     prompt = prompt_ids(TOKENIZER, agent, question)
-    episode = asyncio.run(run_episode(prompt, policy=policy, search=search, texts=TEXTS, agent=agent))
+    asked = run_episode(prompt, policy=policy, search=search, texts=TEXTS, agent=agent, question=question)
+    episode = asyncio.run(asked)
     assert_recorded_as_sampled(episode, policy)
     assert_trained_as_sampled(episode, policy)
     return episode

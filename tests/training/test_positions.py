@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from reseek.config import AgentConfig, OracleConfig, RewardConfig
 from reseek.context import segments
-from reseek.episode import token_span
 from reseek.oracle.literal import LiteralOracle
 from reseek.questions import Question
 from reseek.scoring import score_episode
+from reseek.texts import token_span
 from reseek.training.credit_rows import credit_rows, estimator_of
 from reseek.training.positions import segment_credits, verdict_credits
 from tests.support.episodes import TOKENIZER, Memory, Script, play, spoken
@@ -44,6 +44,16 @@ def test_verdicts_around_a_fork():
         [(0.3, "<judge>No</judge>")],
         [(0.3, "<judge>Yes</judge>")],
     ]
+
+
+def test_a_method_without_judging_trains_one_row_by_its_answer_alone():
+    agent = AgentConfig(prompt="bare", method="search_r1", context="keep")
+    episode = play(Script(BAD, GOOD, ANSWER, method=agent.method), WORLD, agent)
+    reward = asyncio.run(score_episode(episode, QUESTION, LiteralOracle(), OracleConfig(), RewardConfig()))
+    (row,) = segments(episode.trajectory)
+    (credit,) = segment_credits(episode, reward, (row,))
+    assert credit["verdicts"] == [] and (reward.total, reward.part("judge")) == (1.0, 0.0)
+    assert sum(row.mask) == len(spoken(BAD + GOOD + ANSWER))
 
 
 def test_wrong_verdicts_and_two_in_one_segment():

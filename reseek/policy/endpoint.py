@@ -1,0 +1,183 @@
+"""A policy behind an OpenAI-compatible endpoint: text in, text out; for evaluation only.
+
+Invariant: what a reply holds behind the first stop string never reaches the episode; an endpoint that gives no usable
+reply after its retries raises PolicyFailed (its episode is FAILED), one that refuses the key, the model or the address
+raises InputError (the run stops, what was asked is kept). There are no token ids and no log-probabilities.
+
+What is assumed of the server stands with `Continuation` and in docs/evaluation.md. Knows nothing of actions.
+"""
+
+import asyncio
+import hashlib
+import json
+import os
+import re
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from openai import (
+    APIConnectionError,
+    APIResponseValidationError,
+    APIStatusError,
+    AsyncOpenAI,
+    AuthenticationError,
+    InternalServerError,
+    NotFoundError,
+    OpenAIError,
+    PermissionDeniedError,
+    RateLimitError,
+)
+from tenacity import AsyncRetrying, RetryError, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from reseek.errors import InputError, PolicyFailed
+from reseek.policy import Sample
+from reseek.policy.text import TURN, TextTokenizer
+from reseek.settings import Continuation, EndpointApi, EndpointSettings
+
+_OPENING = re.compile(r"<(\w+)>")
+
+
+class _Unusable(Exception):
+    """A reply that is none: no choice, no text, no JSON."""
+
+
+_TRANSIENT = (
+    APIConnectionError,  # a timeout of the client is one
+    RateLimitError,
+    InternalServerError,
+    APIResponseValidationError,
+    json.JSONDecodeError,
+    TimeoutError,
+    _Unusable,
+)
+_FOR_EVERY_EPISODE = (AuthenticationError, PermissionDeniedError, NotFoundError)
+
+
+class EndpointPolicy:
+    """A Policy. Belongs to the event loop in which it is first asked. The key is OPENAI_API_KEY; local servers want
+    none."""
+
+    def __init__(self, settings: EndpointSettings, *, temperature: float = 0.0, seed: int = 0) -> None:
+        self.settings, self.temperature, self.seed = settings, temperature, seed
+        key = os.environ.get("OPENAI_API_KEY", "none" if settings.base_url else "")
+        if not key:
+            raise InputError("OPENAI_API_KEY: is not set; set it, or name a local server in policy.endpoint.base_url")
+        # Retries are ours: the client's own would hide garbage and know nothing of the rate.
+        self._api = AsyncOpenAI(api_key=key, base_url=settings.base_url, max_retries=0, timeout=settings.timeout_s)
+        self._tokenizer = TextTokenizer()
+        self._next = 0.0
+
+    async def close(self) -> None:
+        await self._api.close()
+
+    async def sample(self, context_ids: Sequence[int], *, stop: Sequence[str], max_tokens: int) -> Sample:
+        ids = list(context_ids)
+        turn = ids.index(TURN) if TURN in ids else len(ids)
+        user, said = self._tokenizer.decode(ids[:turn]), self._tokenizer.decode(ids[turn:])
+        request: dict[str, Any] = {
+            "model": self.settings.model, "max_tokens": max_tokens, "temperature": self.temperature
+        }  # fmt: skip
+        if stop:
+            request["stop"] = list(stop)
+        if self.temperature > 0:
+            request["seed"] = _seed(self.seed, f"{user}\0{said}")
+        choice, text = await self._asked({**request, **self._spoken(user, said)})
+        return Sample(tuple(self._tokenizer.encode(_until_stop(text, choice, stop))))
+
+    def _spoken(self, user: str, said: str) -> dict[str, Any]:
+        """What a request says of the context, in the form of the configured API."""
+        exact = self.settings.continuation is Continuation.CONTINUE
+        extra: dict[str, Any] = {"include_stop_str_in_output": True} if exact else {}
+        if self.settings.api is EndpointApi.COMPLETIONS:
+            return {"prompt": f"{user}\n{said}", "extra_body": extra}
+        messages = [{"role": "user", "content": user}]
+        if said:
+            messages.append({"role": "assistant", "content": said})
+            extra |= {"continue_final_message": True, "add_generation_prompt": False} if exact else {}
+        return {"messages": messages, "extra_body": extra}
+
+    async def _asked(self, request: dict[str, Any]) -> tuple[Any, str]:
+        """The reply's choice and its text, after as many attempts as it takes."""
+        where = f"{self.settings.base_url or 'the endpoint'} ({self.settings.model})"
+        try:
+            async for attempt in AsyncRetrying(
+                retry=retry_if_exception_type(_TRANSIENT),
+                stop=stop_after_attempt(self.settings.attempts),
+                wait=wait_random_exponential(multiplier=0.25, max=self.settings.longest_wait_s),
+            ):
+                with attempt:
+                    await self._turn()
+                    async with asyncio.timeout(self.settings.timeout_s):  # in all: the client's starts anew per byte
+                        return await self._once(request)
+        except RetryError as error:
+            cause = error.last_attempt.exception()
+            raise PolicyFailed(f"{where}: {self.settings.attempts} attempts failed: {_line(cause)}") from cause
+        except _FOR_EVERY_EPISODE as error:
+            raise InputError(f"policy.endpoint: {where} refuses: {_line(error)}") from None
+        except (APIStatusError, OpenAIError) as error:
+            raise PolicyFailed(f"{where}: {_line(error)}") from error
+        raise AssertionError("unreachable")
+
+    async def _once(self, request: dict[str, Any]) -> tuple[Any, str]:
+        if self.settings.api is EndpointApi.COMPLETIONS:
+            reply = await self._api.completions.create(**request)
+        else:
+            reply = await self._api.chat.completions.create(**request)
+        choices = getattr(reply, "choices", None)
+        if not isinstance(choices, list) or not choices:
+            raise _Unusable(f"a reply without a choice: {str(reply)[:80]!r}")
+        choice = choices[0]
+        message = choice if self.settings.api is EndpointApi.COMPLETIONS else getattr(choice, "message", None)
+        field = "text" if self.settings.api is EndpointApi.COMPLETIONS else "content"
+        text = getattr(message, field, None)
+        if text is None:
+            text = getattr(message, "refusal", None)  # what the model said instead
+        if not isinstance(text, str):
+            raise _Unusable(f"a reply without text: {str(reply)[:80]!r}")
+        return choice, text
+
+    async def _turn(self) -> None:
+        """Wait until the rate allows another request."""
+        if self.settings.requests_per_minute is None:
+            return
+        now, gap = time.monotonic(), 60.0 / self.settings.requests_per_minute
+        mine = max(self._next, now)
+        self._next = mine + gap
+        await asyncio.sleep(mine - now)
+
+
+async def check_endpoint(settings: EndpointSettings) -> None:
+    """Ask for one token, as an episode would. Raises InputError, in one line, where no usable reply comes."""
+    policy = EndpointPolicy(settings)
+    context = policy._tokenizer.apply_chat_template([{"role": "user", "content": "Say yes."}])
+    try:
+        await policy.sample([*context, *policy._tokenizer.encode("y")], stop=("</answer>",), max_tokens=1)
+    except PolicyFailed as failure:
+        raise InputError(f"policy.endpoint: {failure}") from None
+    finally:
+        await policy.close()
+
+
+def _until_stop(text: str, choice: Any, stop: Sequence[str]) -> str:
+    """The text up to and with its first stop string. Servers leave that string out unless told otherwise: it is put
+    back where the reply names it (vLLM's `stop_reason`), or, where it says nothing, where a tag was left open."""
+    places = [text.find(one) + len(one) for one in stop if one in text]
+    if places:
+        return text[: min(places)]
+    if getattr(choice, "finish_reason", None) != "stop":
+        return text
+    told = getattr(choice, "model_extra", None) or {}
+    if "stop_reason" in told:
+        return text + told["stop_reason"] if told["stop_reason"] in stop else text
+    opened = [f"</{name}>" for name in _OPENING.findall(text) if f"</{name}>" in stop]
+    return text + opened[-1] if opened else text
+
+
+def _seed(seed: int, context: str) -> int:
+    return int.from_bytes(hashlib.sha256(f"{seed} {context}".encode("utf-8", "replace")).digest()[:4], "big") >> 1
+
+
+def _line(error: BaseException | None) -> str:
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0][:200] if lines else ''}".rstrip(": ")

@@ -1,0 +1,52 @@
+"""A tokenizer for policies whose tokens are not to be had: text in pieces, so that the one episode code can run on it.
+
+Invariant: any text encodes and decodes to itself; a piece's id is the piece itself, packed into a number, so there is
+no vocabulary to agree on. A piece is a mark, a blank, or up to six letters with the blank before them: about as many as
+a common tokenizer has tokens, which is what budgets are counted in. Nothing that is encoded is ever the TURN id. Knows
+nothing of endpoints.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+TURN = 0
+"""Ends the user turn: the assistant's begins. Decodes to nothing."""
+_PIECES = re.compile(r"[^\S\n]?\w{1,6}|[^\S\n]?[^\w\s]|\s", re.UNICODE)
+_BITS = 21  # of a code point
+
+
+class TextTokenizer:
+    """A `Tokenizer` without a model. `chat_template` says that it has one: a user turn, then the assistant's."""
+
+    all_special_tokens = ()
+    chat_template = "user turn, assistant turn"
+
+    def encode(self, text: str, add_special_tokens: bool = False) -> list[int]:
+        return [_packed(piece) for piece in _PIECES.findall(text)]
+
+    def decode(self, ids: Sequence[int], skip_special_tokens: bool = False) -> str:
+        return "".join(map(piece_of, ids))
+
+    def apply_chat_template(self, messages: Sequence[dict[str, str]], **_: Any) -> list[int]:
+        """One user turn, up to where the assistant's begins."""
+        (message,) = messages
+        return [*self.encode(message["content"]), TURN]
+
+
+def _packed(piece: str) -> int:
+    number = 1  # keeps a leading U+0000
+    for char in piece:
+        number = number << _BITS | ord(char)
+    return number
+
+
+def piece_of(number: int) -> str:
+    """The text of one id."""
+    if number == TURN:
+        return ""
+    chars = []
+    while number > 1:
+        chars.append(chr(number & (1 << _BITS) - 1))
+        number >>= _BITS
+    return "".join(reversed(chars))
