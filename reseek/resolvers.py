@@ -1,10 +1,12 @@
 """The small functions that `conf/` may use in interpolations. Registered once, when a command starts.
 
-They only choose between values that verl wants spelled differently on a CPU and on GPUs.
+Most choose between values that verl wants spelled differently on a CPU and on GPUs.
 """
 
 from pathlib import Path
 
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 CONF = Path(__file__).resolve().parent.parent / "conf"
@@ -19,6 +21,14 @@ def _mixed_precision(dtype: str) -> DictConfig:
     )
 
 
+def _job() -> str:
+    """Where a job of a sweep (`-m`) puts its folder below the sweep's: `/` and what it overrides; else nothing."""
+    if not HydraConfig.initialized() or HydraConfig.get().mode is not RunMode.MULTIRUN:
+        return ""
+    job = HydraConfig.get().job
+    return f"/{job.num}-{job.override_dirname.replace('/', '_')}"
+
+
 def register_resolvers() -> None:
     """Make `${reseek.*:...}` known to OmegaConf. Safe to call again."""
     for name, function in {
@@ -29,6 +39,7 @@ def register_resolvers() -> None:
         "sum": lambda *numbers: sum(int(number) for number in numbers),
         "mixed_precision": _mixed_precision,
         "verl_estimator": lambda name: {"reinforce": "rloo", "ppo": "gae"}.get(name, name),
+        "job": _job,
         "conf": lambda name: str(CONF / name),
     }.items():
         OmegaConf.register_new_resolver(f"reseek.{name}", function, replace=True)

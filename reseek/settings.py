@@ -433,6 +433,9 @@ class EvaluationSettings(Section):
     replicas: int | None = Field(
         None, ge=1, description="engines that share the questions, over Ray; null: as the GPUs allow, one on a CPU"
     )
+    read_corpus_up_to: int = Field(
+        1_000_000, ge=0, description="a corpus of at most so many passages is read for the unanswerable share; 0: never"
+    )
 
 
 class Settings(Section):

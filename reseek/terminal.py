@@ -7,9 +7,17 @@ import contextlib
 import os
 import signal
 import sys
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
+
+_UNSEEN = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
+
+
+def plain(text: str) -> str:
+    """Untrusted text for a terminal: controls and invisible characters, escape sequences among them, become U+FFFD."""
+    return "".join("\ufffd" if unicodedata.category(char) in _UNSEEN else char for char in text.replace("\n", " "))
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from reseek.evaluation.records import EpisodeRecord
+from reseek.terminal import plain
 
 
 class Display:
@@ -16,7 +17,7 @@ class Display:
 
     def __init__(self, console: Console, questions: Mapping[str, int]) -> None:
         self.progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("{task.fields[note]}"),
@@ -27,7 +28,7 @@ class Display:
             transient=True,
         )
         self._phase = self.progress.add_task("", total=None, note="")
-        self._sets = {name: self.progress.add_task(name, total=n, note="") for name, n in questions.items()}
+        self._sets = {name: self.progress.add_task(plain(name), total=n, note="") for name, n in questions.items()}
         self._ems: dict[str, list[float]] = {name: [] for name in questions}
         self._failed = dict.fromkeys(questions, 0)
 

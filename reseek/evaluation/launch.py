@@ -10,6 +10,8 @@ import contextlib
 import os
 import traceback
 import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -25,31 +27,42 @@ from reseek.evaluation.display import Display
 from reseek.evaluation.opening import check_replicas, load_tokenizer, open_room, replicas_wanted
 from reseek.evaluation.records import EpisodeRecord
 from reseek.evaluation.report import WIDTH, Report, table, write_report
-from reseek.evaluation.runner import Asker, done_records, episodes_file, run_sets
+from reseek.evaluation.runner import Asker, Room, done_records, episodes_file, run_sets
+from reseek.evaluation.unanswerable import FILE as UNANSWERABLE
+from reseek.evaluation.unanswerable import Unanswerable, unanswerable
 from reseek.policy.vllm import EngineFailed
 from reseek.preflight import check_budgets, check_model, check_oracle, check_prompts
 from reseek.prepare import Prepared, prepare
 from reseek.questions import Question, read_questions
-from reseek.runfolder import open_run, versions
+from reseek.runfolder import open_run, versions, write_json
 from reseek.sets.manifest import write_manifests
 from reseek.settings import Settings, load_settings
-from reseek.terminal import output_to, terminate_raises
+from reseek.terminal import output_to, plain, terminate_raises
 
 
 class EvaluationFailed(Exception):
     """The evaluation ended without a result. The message is one line; what was asked so far is kept."""
 
 
-def evaluate(config: DictConfig) -> Path:
-    """Check, prepare, ask, report. Returns the run's folder (with `run.check_only` it is not made and nothing is
-    started). Raises InputError for bad input before the engine starts, EvaluationFailed when the engine fails."""
+@dataclass(frozen=True)
+class Engines:
+    """Who opens rooms for evaluations in a row, which share an engine so; its owner cleans up after `run_id`."""
+
+    run_id: str
+    open_room: Callable[[Settings, str, Path | None, Any, str], contextlib.AbstractContextManager[Room]]
+
+
+def evaluate(config: DictConfig, engines: Engines | None = None) -> Path:
+    """Check, prepare, ask, report; with an engine of its own, unless `engines` has one. Returns the run's folder (with
+    `run.check_only` it is not made and nothing is started). Raises InputError for bad input before the engine starts,
+    EvaluationFailed when the engine fails."""
     settings = load_settings(config)
     agent, evaluation = settings.agent, settings.evaluation
     if evaluation is None:
         raise InputError("evaluation: the configuration has no such group")
     check_budgets(agent, agent.prompt_tokens, agent.response_tokens, agent.prompt_tokens + agent.response_tokens)
     check_replicas(settings)
-    run_id = uuid.uuid4().hex
+    run_id = uuid.uuid4().hex if engines is None else engines.run_id
     os.environ.update(environment(settings, run_id))  # before torch is imported: OpenMP reads it once
     prepared = prepare(settings)
     check_model(agent, prepared.model)
@@ -83,7 +96,9 @@ def evaluate(config: DictConfig) -> Path:
             _warn_of_other_corpora(prepared, console)
             started = monotonic()
             if records is None:
-                records = _ask(settings, prepared, sets, tokenizer, conditions.hash, folder, console, run_id)
+                records = _ask(
+                    settings, prepared, sets, tokenizer, conditions.hash, folder, console, run_id, engines
+                )
             provenance = {
                 "questions": {name: str(path) for name, path in prepared.sets.items()},
                 "limit": evaluation.limit,
@@ -91,14 +106,18 @@ def evaluate(config: DictConfig) -> Path:
                 "seconds": round(monotonic() - started, 1),
                 "versions": versions(),
             }
-            _report(records, settings, conditions, provenance, folder, console)
+            left = unanswerable(settings, prepared, sets)
+            if left is not None:
+                write_json(folder / UNANSWERABLE, left)
+            _report(records, settings, conditions, provenance, folder, console, left)
         except EngineFailed as failure:
             traceback.print_exc()  # stderr is eval.log here
             raise EvaluationFailed(f"{failure}; see {log}; resume with run.dir={folder}") from failure
         finally:
-            cleanup.end_processes(run_id)
+            if engines is None:
+                cleanup.end_processes(run_id)
             # One engine on a CPU runs in this process and shares no memory.
-            if settings.cluster.device == "cuda" or replicas_wanted(settings) > 1:
+            if engines is None and (settings.cluster.device == "cuda" or replicas_wanted(settings) > 1):
                 cleanup.free_shared_memory(before)
     return folder
 
@@ -112,6 +131,7 @@ def _warn_of_other_corpora(prepared: Prepared, console: Console) -> None:
                 f"warning: {manifest.name}: the corpus is not the one of the release (its documents injected into its "
                 "base): recall tells how much of it is missing",
                 highlight=False,
+                markup=False,
                 soft_wrap=True,
             )
 
@@ -125,6 +145,7 @@ def _ask(
     folder: Path,
     console: Console,
     run_id: str,
+    engines: Engines | None,
 ) -> dict[str, list[EpisodeRecord]]:
     """Start engine and search, and ask what has not been asked."""
     evaluation = settings.evaluation
@@ -135,7 +156,9 @@ def _ask(
         display.say(f"starting {engine}")
         started = monotonic()
         opened: contextlib.AbstractContextManager[Asker]
-        if replicas > 1:
+        if engines is not None:
+            opened = engines.open_room(settings, prepared.model, prepared.index, tokenizer, conditions)
+        elif replicas > 1:
             from reseek.evaluation.replicas import open_replicas
 
             opened = open_replicas(settings, replicas, prepared.model, prepared.index, conditions, run_id)
@@ -154,17 +177,20 @@ def _report(
     provenance: dict[str, Any],
     folder: Path,
     console: Console,
+    left: Unanswerable | None,
 ) -> None:
     """Write the result and show it; say what failed."""
-    report = Report.of(records, settings.agent.top_k, settings.run.seed)
+    report = Report.of(records, settings.agent.top_k, settings.run.seed, left)
     write_report(folder, report, conditions.model_dump(mode="json"), provenance)
     # Too narrow a terminal wraps the lines; rich would cut the numbers instead.
     Console(file=console.file, width=max(console.width, WIDTH)).print(table(report))
     failed = [record for of_set in records.values() for record in of_set if record.failed]
     if failed:
+        first = plain(f"{failed[0].id}: {failed[0].error}")
         console.print(
-            f"{len(failed)} episodes FAILED and stand in no number, the first ({failed[0].id}): {failed[0].error}\n"
+            f"{len(failed)} episodes FAILED and stand in no number, the first: {first}\n"
             f"ask them again: run.dir={folder}",
             highlight=False,
+            markup=False,
             soft_wrap=True,
         )

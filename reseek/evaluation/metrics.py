@@ -4,7 +4,7 @@ Invariant: FAILED episodes are counted and stand in no mean. A ratio over nothin
 seed give the same interval.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ from reseek.stats import summarise
 
 RESAMPLES = 2000
 LEVEL = 0.95
+_DRAWS_AT_ONCE = 1 << 20  # 16 MB
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,8 @@ class Interval:
 
 @dataclass(frozen=True)
 class SetResult:
-    """The numbers of one set. `recall` is at `agent.top_k`, `recall_at_3` at 3; both over `answerable` questions."""
+    """The numbers of one set. `recall` is at `agent.top_k`, `recall_at_3` at 3; both over `answerable` questions, as is
+    `unanswerable`: the share that no passage of the corpus answers (None where the corpus was not read for it)."""
 
     questions: int
     failed: int
@@ -36,6 +38,8 @@ class SetResult:
     cover: float | None
     reward: float | None
     judge_accuracy: float | None
+    judge_precision: float | None
+    judge_recall: float | None
     labelled_share: float | None
     searches: float | None
     drop_rate: float | None
@@ -43,22 +47,27 @@ class SetResult:
     answered_rate: float | None
     segments: float | None
     sampled_tokens: float | None
+    fed_tokens: float | None
     seconds: float | None
     answerable: int
     recall: float | None
     recall_at_3: float | None
+    unanswerable: float | None
 
 
 MEANS = (
-    "em f1 cover reward judge_accuracy labelled_share searches drop_rate legal_rate answered_rate segments "
-    "sampled_tokens seconds recall recall_at_3"
+    "em f1 cover reward judge_accuracy judge_precision judge_recall labelled_share searches drop_rate legal_rate "
+    "answered_rate segments sampled_tokens fed_tokens seconds recall recall_at_3 unanswerable"
 ).split()
 
 
 def bootstrap_means(values: Sequence[float], seed: int, resamples: int = RESAMPLES) -> np.ndarray:
     """The means of `resamples` samples with replacement of `values` (at least one)."""
     rng, values_N = np.random.default_rng(seed), np.asarray(values, dtype=float)
-    return np.array([values_N[rng.integers(0, len(values_N), len(values_N))].mean() for _ in range(resamples)])
+    count = len(values_N)
+    at_once = max(1, _DRAWS_AT_ONCE // count)
+    rows = [min(at_once, resamples - start) for start in range(0, resamples, at_once)]
+    return np.concatenate([values_N[rng.integers(0, count, (some, count))].mean(axis=1) for some in rows])
 
 
 def interval(means: np.ndarray, level: float = LEVEL) -> Interval:
@@ -78,8 +87,16 @@ def recall_at(records: Sequence[EpisodeRecord], k: int) -> float | None:
     return sum(record.answer_rank is not None and record.answer_rank <= k for record in answerable) / len(answerable)
 
 
-def set_result(records: Sequence[EpisodeRecord], top_k: int, seed: int) -> SetResult:
-    """The numbers of one set's records."""
+def unanswerable_share(records: Sequence[EpisodeRecord], unanswerable: Collection[str] | None) -> float | None:
+    """Among the questions of `recall_at`, the share whose id is among the `unanswerable` (None: not known)."""
+    asked = [record.id for record in records if record.answerable and not record.failed]
+    return None if unanswerable is None or not asked else sum(one in unanswerable for one in asked) / len(asked)
+
+
+def set_result(
+    records: Sequence[EpisodeRecord], top_k: int, seed: int, unanswerable: Collection[str] | None = None
+) -> SetResult:
+    """The numbers of one set's records. `unanswerable`: ids of questions that no passage of the corpus answers."""
     good = [record for record in records if not record.failed]
     summary = summarise([record.stats for record in good if record.stats is not None])
 
@@ -95,6 +112,8 @@ def set_result(records: Sequence[EpisodeRecord], top_k: int, seed: int) -> SetRe
         cover=mean("cover"),
         reward=summary["reward"],
         judge_accuracy=summary["judge_accuracy"],
+        judge_precision=summary["judge_precision"],
+        judge_recall=summary["judge_recall"],
         labelled_share=summary["labelled_share"],
         searches=summary["searches"],
         drop_rate=summary["drop_rate"],
@@ -102,10 +121,12 @@ def set_result(records: Sequence[EpisodeRecord], top_k: int, seed: int) -> SetRe
         answered_rate=summary["answered_rate"],
         segments=summary["segments"],
         sampled_tokens=summary["sampled_tokens"],
+        fed_tokens=summary["fed_tokens"],
         seconds=summary["seconds"],
         answerable=sum(record.answerable for record in good),
         recall=recall_at(records, top_k),
         recall_at_3=recall_at(records, 3),
+        unanswerable=unanswerable_share(records, unanswerable),
     )
 
 

@@ -4,20 +4,22 @@ Invariant: the three show the same numbers, all of them counted from the records
 (null in JSON), never 0. Knows nothing of how episodes were run.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from rich import box
+from rich.markup import escape
 from rich.table import Table
 
 from reseek.evaluation.metrics import Interval, SetResult, average, set_result
 from reseek.evaluation.records import EpisodeRecord
 from reseek.runfolder import write_json, write_text
+from reseek.terminal import plain
 
 AVERAGE = "average"
-WIDTH = 120
+WIDTH = 132
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,16 @@ class Report:
     seed: int
 
     @classmethod
-    def of(cls, records: Mapping[str, Sequence[EpisodeRecord]], top_k: int, seed: int) -> "Report":
-        sets = {name: set_result(of_set, top_k, seed) for name, of_set in records.items()}
+    def of(
+        cls,
+        records: Mapping[str, Sequence[EpisodeRecord]],
+        top_k: int,
+        seed: int,
+        unanswerable: Mapping[str, Collection[str]] | None = None,
+    ) -> "Report":
+        """`unanswerable`: per set, the ids of questions that no passage of the corpus answers, where that is known."""
+        known = unanswerable or {}
+        sets = {name: set_result(of_set, top_k, seed, known.get(name)) for name, of_set in records.items()}
         return cls(sets, average(list(sets.values()), list(records.values()), seed), top_k, seed)
 
     @property
@@ -43,7 +53,7 @@ class Report:
 def header(top_k: int) -> list[str]:
     """The table's column names."""
     recalls = ["recall@3"] if top_k == 3 else [f"recall@{top_k}", "recall@3"]
-    names = ["set", "n", "FAILED", "EM", "95 %", *recalls, "F1", "judge acc", "labelled"]
+    names = ["set", "n", "FAILED", "EM", "95 %", *recalls, "no answer", "F1", "judge acc", "labelled"]
     return [*names, "searches", "drop rate", "legal"]
 
 
@@ -57,6 +67,7 @@ def cells(name: str, result: SetResult, top_k: int) -> list[str]:
         _number(result.em),
         _interval(result.em_interval),
         *map(_number, recalls),
+        _number(result.unanswerable),
         _number(result.f1),
         _number(result.judge_accuracy),
         _number(result.labelled_share),
@@ -74,7 +85,7 @@ def table(report: Report) -> Table:
     for name, result in report.rows.items():
         if name == AVERAGE:
             made.add_section()
-        made.add_row(*cells(name, result, report.top_k))
+        made.add_row(*(escape(plain(cell)) for cell in cells(name, result, report.top_k)))
     return made
 
 
@@ -87,9 +98,10 @@ def markdown(report: Report, conditions: Mapping[str, Any]) -> str:
         "",
         "EM, F1 and rates are over episodes that did not fail; 95 % is a percentile bootstrap over questions. recall@k "
         "is the share of the questions with an answer that passages can hold (not yes / no, not a named choice) for "
-        "which one of the first k passages found with the question itself holds a gold answer. labelled is the share "
-        "of judged observations that the oracle had a label for; judge acc is over those. The average is the sets' "
-        "unweighted mean.",
+        "which one of the first k passages found with the question itself holds a gold answer; no answer is the share "
+        "of these questions that no passage of the corpus answers (a dash: it was not read for this). labelled is the "
+        "share of judged observations that the oracle had a label for; judge acc is over those. The average is the "
+        "sets' unweighted mean.",
         "",
         "## Conditions",
         "",

@@ -7,8 +7,9 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
+from reseek.errors import InputError, first_problem
 from reseek.runfolder import write_json
 
 FILE = "questions.json"
@@ -47,3 +48,14 @@ def file_facts(path: Path) -> tuple[int, str]:
 def write_manifests(folder: Path, manifests: Sequence[SetManifest]) -> None:
     """Into a run's folder."""
     write_json(folder / FILE, [manifest.model_dump() for manifest in manifests])
+
+
+def read_manifests(folder: Path) -> tuple[SetManifest, ...]:
+    """Those of a run's folder; () where it has none. Raises InputError."""
+    path = folder / FILE
+    if not path.is_file():
+        return ()
+    try:
+        return TypeAdapter(tuple[SetManifest, ...]).validate_json(path.read_text(encoding="utf-8"))
+    except ValidationError as error:
+        raise InputError(f"{path}: {first_problem(error)}") from None

@@ -10,10 +10,13 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from reseek.evaluation.display import Display
 from reseek.evaluation.metrics import bootstrap_means, interval, recall_at, set_result
 from reseek.evaluation.report import WIDTH, Report, table, write_report
 from reseek.evaluation.runner import run_question
+from reseek.terminal import plain
 from tests.support.evaluations import question, room
+from tests.support.reports import HOSTILE
 
 QUESTIONS = {
     "one": [question(n, "France", "Paris") for n in range(3)] + [question(3, "Spain", "Paris")],
@@ -97,3 +100,13 @@ def test_terminal_markdown_and_json_agree(records, tmp_path: Path) -> None:
         assert one[1:6] == ["4", "0", "1.000", "1.000-1.000", f"{result['sets']['one']['recall']:.3f}"]
         assert any(line[:4] == ["average", "7", "1", "0.500"] for line in lines)
     assert "…" not in shown.getvalue()
+
+
+def test_hostile_names_and_errors_are_plain_text_on_the_terminal(records) -> None:
+    console = Console(file=io.StringIO(), width=WIDTH, force_terminal=True, color_system=None)
+    console.print(table(Report.of({HOSTILE: records["one"]}, top_k=1, seed=0)))
+    with Display(console, {HOSTILE: 4}) as display:
+        display.count(records["one"][0].model_copy(update={"set": HOSTILE}))
+    shown = console.file.getvalue()
+    assert "\x07" not in shown and "\x1b]0;" not in shown and "\x1b[31m" not in shown
+    assert "red" not in plain("\x1b[31m") and plain(HOSTILE).isprintable()

@@ -22,9 +22,11 @@ from fictionalhot.names import Split
 from fictionalhot.world import ensure_world
 from reseek.policy.micro import make_model, make_tokenizer
 from reseek.resolvers import CONF, register_resolvers
+from tests.support.copying import save_copying_model
 from tests.support.corpora import write
 from tests.support.fiction import PASSAGES as REAL
 from tests.support.fiction import QUESTIONS as SEEDS
+from tests.support.judging import Endpoint
 from tests.support.services import free_port, service
 from tests.support.wanderer import wander
 
@@ -139,7 +141,7 @@ def filled(command: str, inputs: dict[str, str]) -> list[str]:
     return [f"{word[:-3]}{inputs[files[word[:-4]]]}" if word.endswith("=...") else word for word in words]
 
 
-def of_kind(start: str) -> list[str]:
+def of_kind(start: str | tuple[str, ...]) -> list[str]:
     return [command for command in commands() if command.startswith(start)]
 
 
@@ -172,6 +174,8 @@ def test_no_page_is_without_its_commands():
 @pytest.mark.parametrize("command", of_kind("python train.py") + of_kind("python eval.py"))
 def test_train_and_eval_commands_pass_their_checks(command, inputs, tmp_path, shared_cache):
     words = filled(command, inputs)
+    if "-m" in words:  # a sweep: its first job
+        words = [word.partition(",")[0] for word in words if word != "-m"]
     overrides = [*words[2:], "run.check_only=true", f"run.cache={shared_cache}", f"run.dir={tmp_path / 'run'}"]
     if "qwen2.5" in command:  # its model is on a hub
         overrides.append(f"policy.path={inputs['CHECKPOINT']}")
@@ -227,6 +231,30 @@ def test_the_commands_on_oracles_run_one_after_the_other(shared_cache, tmp_path)
         assert run.returncode == 0, command + run.stdout + run.stderr
 
 
+RESULTS = ("python -m reseek.report", "python -m reseek.evaluation", "python -m reseek.ablate")
+
+
+def test_the_commands_on_results_run_one_after_the_other(inputs, shared_cache, tmp_path):
+    """On an evaluation of two questions by a model that copies; the LLM judge asks a local endpoint."""
+    model = save_copying_model(tmp_path / "model")
+    less = ["agent.prompt_tokens=128", "evaluation.engine=transformers", "evaluation.limit=2"]
+    first = ["python", "-m", "reseek.ablate", "policy=path", f"policy.path={model}", "--turns", "1,2"]
+    placeholders = {"RUN": "runs/ablate/reseek-search-1", "OTHER": "runs/ablate/reseek-search-2", "FOLDER": "example"}
+    with Endpoint(lambda _: (200, '{"correct": true}')) as endpoint:
+        placeholders |= {"CHECKPOINT": str(model), "http://127.0.0.1:8000/v1": endpoint.url}
+        for words in [first, *(filled(command, placeholders) for command in of_kind(RESULTS))]:
+            run = subprocess.run(
+                [sys.executable, *words[1:], *(less if "reseek.ablate" in words else ())],
+                capture_output=True,
+                text=True,
+                timeout=300,
+                cwd=tmp_path,
+                env=os.environ | {"PYTHONPATH": str(ROOT), "RESEEK_CACHE": str(shared_cache)},
+            )
+            assert run.returncode == 0, " ".join(words) + run.stdout + run.stderr
+    assert (tmp_path / "example" / "viewer.html").is_file()
+
+
 def test_the_commands_that_make_the_micro_model_run_one_after_the_other(shared_cache, tmp_path):
     world = ensure_world(shared_cache / "world-0", 0)
     for command in of_kind(WARMUP):
@@ -243,9 +271,8 @@ def test_the_commands_that_make_the_micro_model_run_one_after_the_other(shared_c
     assert (tmp_path / "LAZY" / "model.safetensors").is_file()
 
 
-OF_A_RUN = [
-    command for command in of_kind("python -m reseek") if not command.startswith(("python -m reseek.oracle", WARMUP))
-]
+OTHERS = ("python -m reseek.oracle", WARMUP, *RESULTS)
+OF_A_RUN = [command for command in of_kind("python -m reseek") if not command.startswith(OTHERS)]
 
 
 @pytest.mark.parametrize("command", OF_A_RUN)

@@ -1,0 +1,94 @@
+"""Evaluation and engine side by side, at several numbers of episodes under way.
+
+Invariant: both sides ask the engine for the same calls, checked before a time counts; two times are compared only
+within one repeat; who goes first changes from repeat to repeat. Knows nothing of tables.
+"""
+
+import asyncio
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from benchmarks.evaluate.planned import evaluate
+from benchmarks.rollout.strategies import Recorder
+from benchmarks.rollout.workload import Call, Engine, WorkDiffers, Workload
+from reseek.evaluation.records import EpisodeRecord
+from reseek.policy import Sample
+
+
+@dataclass(frozen=True)
+class Race:
+    """What both sides took, in seconds, once per repeat, with `concurrency` episodes (or calls) under way."""
+
+    concurrency: int
+    episodes: int
+    sampled_tokens: int
+    ours: tuple[float, ...]
+    limit: tuple[float, ...]
+
+    @property
+    def ratios(self) -> tuple[float, ...]:
+        """Our episodes per second over the limit's."""
+        return tuple(theirs / own for own, theirs in zip(self.ours, self.limit, strict=True))
+
+    @property
+    def ratio(self) -> float:
+        return median(self.ratios)
+
+
+def race(
+    workload: Workload, engine: Engine, prepare: Callable[[], None], concurrency: int, repeats: int
+) -> tuple[Race, list[EpisodeRecord]]:
+    """The times, and the records of the last evaluation."""
+    calls = _planned_calls(workload, concurrency)
+    ours, limit, records = [], [], []
+    for repeat in range(repeats):
+        for mine in (True, False)[:: -1 if repeat % 2 else 1]:
+            prepare()
+            if mine:
+                recorder = Recorder(engine)
+                records, seconds = _evaluated(workload, recorder, concurrency)
+                ours.append(seconds)
+                if Counter(recorder.calls) != Counter(calls):
+                    raise WorkDiffers(f"concurrency {concurrency}: the evaluation made other calls than were planned")
+            else:
+                started = time.perf_counter()
+                asyncio.run(engine_limit(calls, engine, concurrency))
+                limit.append(time.perf_counter() - started)
+    made = Race(concurrency, len(workload.episodes), workload.sampled_tokens, tuple(ours), tuple(limit))
+    return made, records
+
+
+async def engine_limit(calls: Sequence[Call], engine: Engine, concurrency: int) -> None:
+    """Calls known beforehand, so many at once: no episode, no search, no record, no waiting for what a call said."""
+    waiting = iter(calls)
+
+    async def work() -> None:
+        for call in waiting:
+            await engine.sample(call)
+
+    await asyncio.gather(*(work() for _ in range(concurrency)))
+
+
+def _evaluated(workload: Workload, engine: Engine, concurrency: int) -> tuple[list[EpisodeRecord], float]:
+    with tempfile.TemporaryDirectory() as folder:
+        started = time.perf_counter()
+        records = asyncio.run(evaluate(workload, engine, Path(folder), concurrency))
+        return records, time.perf_counter() - started
+
+
+def _planned_calls(workload: Workload, concurrency: int) -> list[Call]:
+    """The evaluation's calls in the order in which it makes them, found without an engine."""
+
+    class Dry:
+        async def sample(self, call: Call) -> Sample:
+            await asyncio.sleep(0)  # the other episodes' turn
+            return Sample((0,) * call.tokens)
+
+    recorder = Recorder(Dry())
+    _evaluated(workload, recorder, concurrency)
+    return recorder.calls

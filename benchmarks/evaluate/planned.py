@@ -1,0 +1,88 @@
+"""An evaluation whose every call is fixed beforehand, run by the project's own runner.
+
+Invariant: the runner asks the engine for the very calls that the plan holds (each with its own context), whatever the
+model's weights are; recall search, scoring and the writing of records are the real ones. Knows nothing of clocks.
+"""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.rollout.workload import Call, Engine, PlannedEpisode, WorkDiffers, Workload
+from reseek.config import OracleConfig, RewardConfig
+from reseek.episode import EpisodeTexts
+from reseek.evaluation.records import EpisodeRecord
+from reseek.evaluation.runner import Room, run_sets
+from reseek.oracle.literal import LiteralOracle
+from reseek.policy import Sample
+from reseek.questions import Question
+from reseek.search import Hit
+
+SET = "planned"
+
+
+@dataclass
+class _Said:
+    """What is left of the episode that a worker plays."""
+
+    words: Iterator[tuple[int, ...]]
+    keys: Iterator[str]
+
+
+class Stage:
+    """Tokenizer, Policy and Search of a planned evaluation. Episodes are told apart by their prompt, and their calls by
+    the worker (task) that makes them."""
+
+    all_special_tokens = ()
+
+    def __init__(self, workload: Workload, engine: Engine) -> None:
+        self._workload, self._engine, self._tokenizer = workload, engine, workload.texts.tokenizer
+        self._by_prompt: dict[tuple[int, ...], PlannedEpisode] = {e.prompt: e for e in workload.episodes}
+        self._playing: dict[Any, _Said] = {}
+        if len(self._by_prompt) < len(workload.episodes):
+            raise WorkDiffers("two episodes have the same prompt")
+
+    def questions(self) -> list[Question]:
+        """One a planned episode; its text is the episode's number."""
+        return [Question(id=str(n), question=str(n), golden_answers=("-",)) for n in range(len(self._by_prompt))]
+
+    def encode(self, text: str, add_special_tokens: bool = False) -> list[int]:
+        return self._tokenizer.encode(text, add_special_tokens=add_special_tokens)
+
+    def decode(self, ids: Sequence[int], skip_special_tokens: bool = False) -> str:
+        return self._tokenizer.decode(ids, skip_special_tokens=skip_special_tokens)
+
+    def apply_chat_template(self, messages: Sequence[dict[str, str]], **_: Any) -> tuple[int, ...]:
+        return self._workload.episodes[int(messages[0]["content"])].prompt
+
+    async def sample(self, context_ids: Sequence[int], *, stop: Sequence[str], max_tokens: int) -> Sample:
+        context, task = tuple(context_ids), asyncio.current_task()
+        planned = self._by_prompt.get(context)
+        if planned is not None:
+            self._playing[task] = _Said(iter(planned.said), iter(planned.keys))
+        ids = next(self._playing[task].words)
+        sampled = await self._engine.sample(Call(context, len(ids)))
+        if len(sampled.ids) != len(ids):
+            raise WorkDiffers(f"the engine sampled {len(sampled.ids)} tokens, planned are {len(ids)}")
+        return Sample(ids, sampled.logprobs)
+
+    async def search(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
+        key = next(self._playing[asyncio.current_task()].keys, None)  # None: the bare question, asked at the end
+        return [[] if key is None else [self._workload.passages[key]] for _ in queries]
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+async def evaluate(workload: Workload, engine: Engine, folder: Path, concurrency: int) -> list[EpisodeRecord]:
+    """Run the evaluation into `folder`; its records."""
+    stage = Stage(workload, engine)
+    texts = EpisodeTexts.of(stage)
+    agent = workload.agent
+    room = Room(stage, stage, LiteralOracle(), texts, agent, OracleConfig(threshold=0.5), RewardConfig(), "benchmark")
+    records = (await run_sets({SET: stage.questions()}, room, folder, concurrency))[SET]
+    if len(records) != len(workload.episodes) or any(record.failed for record in records):
+        raise WorkDiffers("not every planned episode came to its end")
+    return records

@@ -1,0 +1,195 @@
+"""`python -m reseek.evaluation.counterfactual RUN`: replay every judged step of an evaluation with the other verdict.
+
+Same model, greedy: the run itself must have been greedy, so that nothing but the verdict differs. Invariant: what was
+replayed is in `counterfactual/<set>.jsonl` of the run's folder, a line right after its episode; the same command goes
+on where it was stopped. Knows nothing of how a replay works (`replay`) or is counted (`flips`).
+"""
+
+import asyncio
+import os
+import sys
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from omegaconf import OmegaConf
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from reseek import cleanup
+from reseek.cli import user_errors
+from reseek.config import AgentConfig
+from reseek.environment import environment
+from reseek.episode import EpisodeTexts, StopReason
+from reseek.errors import InputError
+from reseek.evaluation.flips import Effect, FlipRecord, Flips, count_flips, flips_file, read_flips
+from reseek.evaluation.impact import Step, judged_steps
+from reseek.evaluation.records import EpisodeRecord
+from reseek.evaluation.replay import FLIPPED, NotReplayed, replay
+from reseek.evaluation.report import WIDTH
+from reseek.evaluation.results import read_evaluation
+from reseek.evaluation.runner import open_file
+from reseek.grammar import Verdict
+from reseek.policy import Policy
+from reseek.reward import exact_match
+from reseek.search import Search
+from reseek.settings import load_settings
+from reseek.terminal import output_to, plain, terminate_raises
+
+Job = tuple[Step, Verdict]
+
+
+async def replay_steps(
+    jobs: Sequence[Job],
+    folder: Path,
+    *,
+    policy: Policy,
+    search: Search,
+    texts: EpisodeTexts,
+    agent: AgentConfig,
+    concurrency: int,
+) -> None:
+    """Replay each step with its verdict and append what came of it; at most `concurrency` at once."""
+    waiting = iter(jobs)
+
+    async def work() -> None:
+        for step, verdict in waiting:  # all workers take from one iterator
+            record, episode, error = step.record, None, None
+            try:
+                episode = await replay(
+                    record, step.index, verdict, policy=policy, search=search, texts=texts, agent=agent
+                )
+                if episode.stop is StopReason.FAILED:
+                    error = episode.error
+            except NotReplayed as why:
+                error = str(why)
+            answer = episode.answer if episode else None
+            made = FlipRecord(
+                set=record.set,
+                id=record.id,
+                conditions=record.conditions,
+                observation=step.index,
+                verdict=step.observation.verdict or Verdict.MISSING,
+                given=verdict,
+                impact=step.impact,
+                label=step.observation.label,
+                answer_before=record.answer,
+                em_before=record.em or 0.0,
+                stop=episode.stop if episode else None,
+                answer=answer,
+                em=None if error is not None else exact_match(answer, record.golden_answers),
+                error=error,
+            )
+            with flips_file(folder, record.set).open("a", encoding="utf-8") as file:
+                file.write(made.model_dump_json() + "\n")
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(concurrency):
+                group.create_task(work())
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+
+
+def jobs_of(records: Sequence[EpisodeRecord], folder: Path, controls: int) -> list[Job]:
+    """What is left to replay of one set: each judged step with the other verdict, the first `controls` with their own
+    as well. Raises InputError for a file of other conditions."""
+    path = flips_file(folder, records[0].set)
+    open_file(path)
+    known = read_flips(path)
+    if any(flip.conditions != records[0].conditions for flip in known):
+        raise InputError(f"{path}: holds replays of other conditions; remove it")
+    done = {flip.key for flip in known}
+    steps = [(step, step.observation.verdict) for step in judged_steps(records)]
+    wanted = [(step, FLIPPED[verdict]) for step, verdict in steps if verdict is not None]
+    wanted += [(step, verdict) for step, verdict in steps[:controls] if verdict is not None]
+    return [(step, verdict) for step, verdict in wanted if (step.record.id, step.index, verdict) not in done]
+
+
+def main(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="the folder of a greedy evaluation")],
+    limit: Annotated[int | None, typer.Option(help="episodes per set; default: all", min=1)] = None,
+    controls: Annotated[int, typer.Option(help="steps per set replayed with their own verdict too", min=0)] = 20,
+) -> None:
+    """Replay each judged step of RUN with the other verdict; count how often the answer gets better or worse."""
+    with user_errors():
+        counted = _replay_run(run.resolve(), limit, controls)
+    console = Console()
+    Console(width=max(console.width, WIDTH)).print(table(counted))
+
+
+def _replay_run(folder: Path, limit: int | None, controls: int) -> dict[str, Flips]:
+    evaluated = read_evaluation(folder)
+    if evaluated.conditions.temperature != 0:
+        raise InputError(
+            f"{folder}: was asked with evaluation.temperature={evaluated.conditions.temperature}; a replay needs a "
+            "greedy run: python eval.py evaluation.temperature=0 ..."
+        )
+    jobs: list[Job] = []
+    for records in evaluated.records.values():
+        jobs += jobs_of(records[:limit], folder, controls) if records else []
+    if jobs:
+        _ask(folder, evaluated.conditions.hash, jobs)
+    return {name: count_flips(read_flips(flips_file(folder, name))) for name in evaluated.records}
+
+
+def _ask(folder: Path, conditions: str, jobs: Sequence[Job]) -> None:
+    """Start the engine and the search that the run had, and replay."""
+    from reseek.evaluation.conditions import conditions_of
+    from reseek.evaluation.opening import load_tokenizer, opened_policy, opened_search
+    from reseek.prepare import prepare
+
+    settings = load_settings(OmegaConf.create((folder / "config.yaml").read_text(encoding="utf-8")))
+    run_id = uuid.uuid4().hex
+    os.environ.update(environment(settings, run_id))  # before torch is imported
+    prepared = prepare(settings)
+    if conditions_of(settings, prepared).hash != conditions:
+        raise InputError(f"{folder}: its model, corpus or code's keys are no longer those that it was asked with")
+    tokenizer = load_tokenizer(settings.policy, prepared.model)
+    assert settings.evaluation is not None
+    with output_to(folder / "counterfactual.log", settings.run.verbose), terminate_raises():
+        try:
+            with (
+                opened_policy(settings, prepared.model, tokenizer) as policy,
+                opened_search(settings, prepared.index) as s,
+            ):
+                work = replay_steps(
+                    jobs,
+                    folder,
+                    policy=policy,
+                    search=s,
+                    texts=EpisodeTexts.of(tokenizer),
+                    agent=settings.agent,
+                    concurrency=settings.evaluation.concurrency,
+                )
+                asyncio.run(work)
+        finally:
+            cleanup.end_processes(run_id)
+
+
+def table(counted: dict[str, Flips]) -> Table:
+    """A line a set."""
+    made = Table(box=box.SIMPLE_HEAD, title="Each judged step with the other verdict", title_justify="left")
+    names = ("set", "steps", "not replayed", *(effect.value for effect in Effect), "EM change", "95 %", "control")
+    for number, name in enumerate(names):
+        made.add_column(name, justify="left" if number == 0 else "right", no_wrap=True)
+    for name, flips in counted.items():
+        change, low_high = "-", "-"
+        if flips.change.difference is not None and flips.change.interval is not None:
+            change = f"{flips.change.difference:+.3f}"
+            low_high = f"{flips.change.interval.low:+.3f} to {flips.change.interval.high:+.3f}"
+        shares = ("-" if (share := flips.share(effect)) is None else f"{share:.3f}" for effect in Effect)
+        control = f"{flips.controls_changed} of {flips.controls}"
+        made.add_row(escape(plain(name)), str(flips.steps), str(flips.not_replayed), *shares, change, low_high, control)
+    made.caption = "control: replayed with the recorded verdict, and how many of those gave another answer"
+    return made
+
+
+if __name__ == "__main__":
+    app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
+    app.command()(main)
+    sys.exit(app())

@@ -1,0 +1,86 @@
+"""What judging did for the answer: every judged step is positive, negative or neutral (the paper's classes). Pure.
+
+Invariant: the three classes part the judged steps: each falls into exactly one. A judged step is an observation with a
+parsed verdict, Yes or No; steps of FAILED episodes, and of questions whose answer a passage can't hold (yes / no, a
+choice that the question names), are in none. Knows nothing of oracles: whether an observation holds the answer is read
+from its text.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from reseek.evaluation.records import EpisodeRecord, ObservationRecord
+from reseek.grammar import Verdict
+from reseek.reward import cover_match
+
+
+class Impact(Enum):
+    """What a verdict did."""
+
+    POSITIVE = "positive"
+    """A Yes and the final answer is right, or a No to an observation without the answer."""
+    NEGATIVE = "negative"
+    """A Yes and the final answer is wrong."""
+    NEUTRAL = "neutral"
+    """The rest: a No to an observation that holds the answer."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One judged step: observation number `index` of its episode."""
+
+    record: EpisodeRecord
+    index: int
+    impact: Impact
+
+    @property
+    def observation(self) -> ObservationRecord:
+        return self.record.observations[self.index]
+
+
+@dataclass(frozen=True)
+class Shares:
+    """How many judged steps there are, and of which class."""
+
+    steps: int
+    positive: int
+    negative: int
+    neutral: int
+
+    def share(self, impact: Impact) -> float | None:
+        return getattr(self, impact.value) / self.steps if self.steps else None
+
+
+def classify(verdict: Verdict, right: bool, holds_answer: bool) -> Impact:
+    """`right`: the final answer matches; `holds_answer`: a gold answer stands in the observation."""
+    if verdict is Verdict.MISSING:
+        raise ValueError("a missing verdict is no judged step")
+    if verdict is Verdict.YES:
+        return Impact.POSITIVE if right else Impact.NEGATIVE
+    return Impact.NEUTRAL if holds_answer else Impact.POSITIVE
+
+
+def judged_steps(records: Sequence[EpisodeRecord]) -> Iterator[Step]:
+    """All judged steps, in the order of the records."""
+    for record in records:
+        if record.failed or not record.answerable:
+            continue
+        for index, observation in enumerate(record.observations):
+            if observation.verdict in (Verdict.YES, Verdict.NO):
+                holds = cover_match(observation.text, record.golden_answers) > 0
+                yield Step(record, index, classify(observation.verdict, record.em == 1.0, holds))
+
+
+def shares(steps: Sequence[Step]) -> Shares:
+    count = {impact: sum(step.impact is impact for step in steps) for impact in Impact}
+    return Shares(len(steps), *(count[impact] for impact in (Impact.POSITIVE, Impact.NEGATIVE, Impact.NEUTRAL)))
+
+
+def examples(steps: Sequence[Step], of_each: int = 2) -> list[Step]:
+    """The first steps of each class, from different episodes."""
+    chosen: list[Step] = []
+    for impact in Impact:
+        by_episode = {(step.record.set, step.record.id): step for step in reversed(steps) if step.impact is impact}
+        chosen += list(reversed(by_episode.values()))[:of_each]
+    return chosen

@@ -1,0 +1,147 @@
+"""`python -m reseek.evaluation.llm_judge RUN --model M`: a language model says which answers of a run are right.
+
+A second opinion beside exact match, which misses right answers in other words. Invariant: each answer is judged once
+per model and prompt: what was asked lies in a cache by its content, so that the same command costs nothing again; an
+endpoint that fails ends the command and is never a verdict. An episode without an answer is wrong without being asked
+about; FAILED episodes are left out. Writes `llm_judge.json` into the run's folder.
+
+The endpoint's key is OPENAI_API_KEY; a local server wants none. Knows nothing of trajectories.
+"""
+
+import asyncio
+import hashlib
+import sys
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from jinja2 import Template
+from pydantic import BaseModel, ConfigDict, ValidationError
+from rich.console import Console
+
+from reseek.cli import user_errors
+from reseek.errors import InputError, first_problem
+from reseek.evaluation.records import EpisodeRecord
+from reseek.runfolder import write_json
+from reseek.terminal import plain
+
+if TYPE_CHECKING:
+    from fictionalhot.llm.client import LlmClient, LlmConfig
+
+FILE = "llm_judge.json"
+TEMPLATE = "judge_answer.txt"
+
+
+class Correctness(BaseModel):
+    """What the model is asked to say."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    correct: bool
+
+
+class JudgedAnswers(BaseModel):
+    """By set and question id, whether the model called the answer right. `prompt` is the template's hash."""
+
+    model_config = ConfigDict(frozen=True)
+
+    model: str
+    prompt: str
+    sets: dict[str, dict[str, bool]]
+
+    def share(self, name: str) -> float | None:
+        """The share of a set's judged answers that are right."""
+        judged = self.sets.get(name)
+        return sum(judged.values()) / len(judged) if judged else None
+
+
+def template() -> str:
+    """The prompt, to be read and changed: reseek/evaluation/templates/judge_answer.txt."""
+    return (resources.files("reseek.evaluation") / "templates" / TEMPLATE).read_text(encoding="utf-8")
+
+
+def prompt(text: str, record: EpisodeRecord) -> str:
+    """What the model is asked about one answer."""
+    return Template(text, trim_blocks=True, autoescape=False).render(  # plain text for a model, no markup
+        question=record.question, golden_answers=record.golden_answers, answer=record.answer
+    )
+
+
+async def judge(records: Sequence[EpisodeRecord], client: "LlmClient", text: str) -> dict[str, bool]:
+    """By question id. Raises InputError where the endpoint fails, or answers in another form twice."""
+
+    async def one(record: EpisodeRecord) -> bool:
+        if not (record.answer or "").strip():
+            return False
+        messages = [{"role": "user", "content": prompt(text, record)}]
+        said = ""
+        for _ in range(2):
+            said = (await client.ask(messages, Correctness)).text
+            try:
+                return Correctness.model_validate_json(said).correct
+            except ValidationError as error:
+                problem = first_problem(error)
+                messages = [*messages, {"role": "assistant", "content": said}]
+                messages += [{"role": "user", "content": 'Answer with {"correct": true} or {"correct": false} only.'}]
+        raise InputError(f"{record.set} {record.id}: the judge's reply is not of the form asked for ({problem})")
+
+    judged = [record for record in records if not record.failed]
+    return dict(zip([r.id for r in judged], await asyncio.gather(*map(one, judged)), strict=True))
+
+
+async def judge_run(records: Mapping[str, Sequence[EpisodeRecord]], config: "LlmConfig", cache: Path) -> JudgedAnswers:
+    """Judge all sets."""
+    from fictionalhot.llm.cache import AnswerCache
+    from fictionalhot.llm.client import LlmClient  # the official client takes seconds: only who asks pays
+
+    text = template()
+    client = LlmClient(config, AnswerCache(cache))
+    try:
+        sets = {name: await judge(of_set, client, text) for name, of_set in records.items()}
+    finally:
+        await client.close()
+    return JudgedAnswers(model=config.model, prompt=hashlib.sha256(text.encode()).hexdigest()[:12], sets=sets)
+
+
+def read_judged(folder: Path) -> JudgedAnswers | None:
+    """What was judged in a run's folder; None where nothing was. Raises InputError."""
+    path = folder / FILE
+    if not path.is_file():
+        return None
+    try:
+        return JudgedAnswers.model_validate_json(path.read_text(encoding="utf-8"))
+    except ValidationError as error:
+        raise InputError(f"{path}: {first_problem(error)}") from None
+
+
+def main(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="the folder of an evaluation")],
+    model: Annotated[str, typer.Option(help="the endpoint's name of the model")],
+    base_url: Annotated[
+        str | None, typer.Option(help="an OpenAI-compatible endpoint; default: the official one")
+    ] = None,
+    cache: Annotated[Path, typer.Option(help="folder of what was answered")] = Path(".cache/reseek/llm-judge"),
+    concurrency: Annotated[int, typer.Option(min=1)] = 8,
+) -> None:
+    """Have a language model say which answers of RUN are right."""
+    from fictionalhot.llm.client import LlmConfig
+    from reseek.evaluation.results import read_evaluation
+
+    with user_errors():
+        evaluated = read_evaluation(run)
+        config = LlmConfig(model=model, base_url=base_url, temperature=0.0, max_tokens=64, concurrency=concurrency)
+        made = asyncio.run(judge_run(evaluated.records, config, cache))
+        write_json(run / FILE, made.model_dump(mode="json"))
+    console = Console(highlight=False, markup=False)
+    for name, result in evaluated.report.sets.items():
+        share, em = made.share(name), result.em
+        shown = ["-" if value is None else f"{value:.3f}" for value in (em, share)]
+        console.print(f"{plain(name)}: exact match {shown[0]}, {plain(model)} {shown[1]} (n = {result.questions})")
+
+
+if __name__ == "__main__":
+    app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
+    app.command()(main)
+    sys.exit(app())

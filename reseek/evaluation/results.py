@@ -1,0 +1,150 @@
+"""An evaluation's folder, read back and checked: conditions, episodes, and what was found out about them later.
+
+Invariant: nothing is guessed: a folder without conditions or episodes is refused, and so are records of other
+conditions than its own. Every episode that stands in the folder counts, whatever limit the last command had. Knows
+nothing of how results are shown.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import ValidationError
+from yaml import YAMLError
+
+from reseek.errors import InputError, first_problem
+from reseek.evaluation.conditions import FILE, Conditions
+from reseek.evaluation.flips import Flips, count_flips, flips_file, read_flips
+from reseek.evaluation.impact import Step, judged_steps
+from reseek.evaluation.llm_judge import JudgedAnswers, read_judged
+from reseek.evaluation.records import EpisodeRecord, read_records
+from reseek.evaluation.report import Report
+from reseek.evaluation.unanswerable import read_unanswerable
+from reseek.methods import Method
+from reseek.sets.manifest import SetManifest, read_manifests
+from reseek.settings import KNOWN_SETS
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A finished or unfinished evaluation. `config` and `versions` as they were written; {} where they are missing.
+    `questions`: where each set's questions came from, where that was written."""
+
+    folder: Path
+    name: str
+    conditions: Conditions
+    records: Mapping[str, Sequence[EpisodeRecord]]
+    config: Mapping[str, Any]
+    versions: Mapping[str, Any]
+    unanswerable: Mapping[str, Sequence[str]] | None = None
+    flips: Mapping[str, Flips] = field(default_factory=dict)
+    judged: JudgedAnswers | None = None
+    questions: Mapping[str, SetManifest] = field(default_factory=dict)
+
+    @cached_property
+    def report(self) -> Report:
+        return Report.of(self.records, self.conditions.agent.top_k, self.conditions.seed, self.unanswerable)
+
+    @cached_property
+    def steps(self) -> dict[str, list[Step]]:
+        """By set, the judged steps."""
+        return {name: list(judged_steps(records)) for name, records in self.records.items()}
+
+    @property
+    def policy(self) -> str:
+        """The policy's own name: of its folder, without the way there (but with the step, for a training run's
+        checkpoint), or the hub id."""
+        path = Path(self.conditions.policy)
+        if not path.is_absolute():
+            return self.conditions.policy
+        if path.name == "huggingface" and len(path.parts) > 5:  # RUN/checkpoints/global_step_N/actor/huggingface
+            return f"{path.parts[-5]}, {path.parts[-3].replace('global_step_', 'step ')}"
+        return path.name
+
+    @property
+    def method(self) -> str:
+        """What is done with the policy."""
+        agent = self.conditions.agent
+        return f"reseek ({agent.context.value})" if agent.method is Method.RESEEK else agent.method.value
+
+    @property
+    def budget(self) -> str:
+        """T and its unit."""
+        return f"T = {self.conditions.agent.max_turns} ({self.conditions.agent.turn_unit.value})"
+
+
+def read_evaluation(folder: str | Path) -> Evaluation:
+    """The evaluation of a folder. Raises InputError naming file and line."""
+    folder = Path(folder)
+    path = folder / FILE
+    if not path.is_file():
+        raise InputError(f"{folder}: holds no {FILE}: not an evaluation's folder (eval.py run.dir=...)")
+    try:
+        conditions = Conditions.model_validate_json(path.read_text(encoding="utf-8"))
+    except ValidationError as error:
+        raise InputError(f"{path}: {first_problem(error)}") from None
+    config = read_yaml(folder / "config.yaml")
+    records = {}
+    for file in sorted((folder / "episodes").glob("*.jsonl"), key=lambda one: _place(one.stem)):
+        records[file.stem] = _latest(file, conditions.hash)
+    if not any(records.values()):
+        raise InputError(f"{folder}: holds no episode yet")
+    flips = {name: flips_file(folder, name) for name in records}
+    return Evaluation(
+        folder,
+        run_name(folder, config),
+        conditions,
+        records,
+        config,
+        read_json(folder / "versions.json"),
+        read_unanswerable(folder),
+        {name: count_flips(read_flips(file)) for name, file in flips.items() if file.is_file()},
+        read_judged(folder),
+        {manifest.name: manifest for manifest in read_manifests(folder)},
+    )
+
+
+def run_name(folder: Path, config: Mapping[str, Any]) -> str:
+    """The run's own name where it was given one, else its folder's."""
+    run = config.get("run")
+    name = run.get("name") if isinstance(run, Mapping) else None
+    return str(name) if name and name not in ("eval", "train") else folder.resolve().name
+
+
+def read_yaml(path: Path) -> Mapping[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        found = OmegaConf.to_container(OmegaConf.load(path))
+    except (OmegaConfBaseException, YAMLError) as error:
+        raise InputError(f"{path}: is not a configuration ({str(error).splitlines()[0]})") from None
+    return found if isinstance(found, dict) else {}
+
+
+def read_json(path: Path) -> Mapping[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        raise InputError(f"{path}: is not JSON") from None
+
+
+def _latest(path: Path, conditions: str) -> list[EpisodeRecord]:
+    """The newest record of each question (a FAILED one may have been asked again), in the order of first asking."""
+    newest: dict[str, EpisodeRecord] = {}
+    for record in read_records(path):
+        if record.conditions != conditions:
+            raise InputError(f"{path}: holds results of other conditions than {path.parent.parent / FILE}")
+        newest[record.id] = record
+    return list(newest.values())
+
+
+def _place(name: str) -> tuple[int, str]:
+    """Known sets in the field's order, then others by name."""
+    return (KNOWN_SETS.index(name), name) if name in KNOWN_SETS else (len(KNOWN_SETS), name)

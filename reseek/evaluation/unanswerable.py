@@ -1,0 +1,85 @@
+"""Which questions no passage of the corpus answers: found by reading every passage once, and kept.
+
+Invariant: a question is named iff its answer is one that passages can hold (`oracle.literal.answer_labels`) and stands
+in none of them, title or text, at token boundaries: a plain count over the whole corpus, no search. What was found for
+a corpus and questions is kept in the cache under a hash of both. Knows nothing of policies or episodes.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from corpora.manifest import Kind
+from corpora.passages import read_passages
+from corpora.record import Passage
+from corpora.scan import Sought
+from reseek.oracle.literal import answer_labels
+from reseek.prepare import Prepared, world_of
+from reseek.questions import Question
+from reseek.runfolder import write_json
+from reseek.settings import DataSource, Settings
+
+FILE = "unanswerable.json"
+
+Unanswerable = dict[str, list[str]]
+"""By set, the ids of its questions that no passage answers."""
+
+
+def find_unanswerable(passages: Iterable[Passage], sets: Mapping[str, Sequence[Question]]) -> Unanswerable:
+    """Read passages until every question is answered or none is left."""
+    asked = [(name, q) for name, questions in sets.items() for q in questions if answer_labels(q)]
+    sought = Sought((number, question.golden_answers) for number, (_, question) in enumerate(asked))
+    for passage in passages:
+        if not sought.left:
+            break
+        sought.look(f"{passage.title}\n{passage.text}")
+    left: Unanswerable = {name: [] for name in sets}
+    for number in sorted(sought.left):
+        name, question = asked[number]
+        left[name].append(question.id)
+    return left
+
+
+def unanswerable(settings: Settings, prepared: Prepared, sets: Mapping[str, Sequence[Question]]) -> Unanswerable | None:
+    """What of the run's questions its corpus can't answer; None where the corpus is larger than
+    `evaluation.read_corpus_up_to`, or lies on another machine."""
+    evaluation, searched = settings.evaluation, prepared.searched
+    if evaluation is None or searched is None or searched.passages > evaluation.read_corpus_up_to:
+        return None
+    kept = settings.cache.resolve() / "unanswerable" / f"{_key(searched.fingerprint, sets)}.json"
+    if kept.is_file():
+        return json.loads(kept.read_text(encoding="utf-8"))
+    with _corpus(settings, prepared) as passages:
+        if passages is None:
+            return None
+        found = find_unanswerable(passages, sets)
+    write_json(kept, found)
+    return found
+
+
+def read_unanswerable(folder: Path) -> Unanswerable | None:
+    """What an evaluation wrote into its folder; None where it found out nothing."""
+    path = folder / FILE
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+@contextmanager
+def _corpus(settings: Settings, prepared: Prepared) -> Iterator[Iterable[Passage] | None]:
+    """All passages: of the index where Lucene can read it, else of the file, else None."""
+    assert prepared.searched is not None
+    if prepared.index is not None and prepared.searched.retriever is Kind.LUCENE:
+        from corpora.reader import Reader  # starts Java
+
+        with Reader(prepared.index) as reader:
+            yield reader.passages()
+        return
+    world = settings.corpus.source is DataSource.WORLD
+    path = world_of(settings).passages if world else settings.corpus.path
+    yield None if path is None else (passage for _, passage in read_passages(path))
+
+
+def _key(fingerprint: str, sets: Mapping[str, Sequence[Question]]) -> str:
+    asked = {name: [(q.id, q.question, q.golden_answers) for q in questions] for name, questions in sets.items()}
+    return hashlib.sha256(json.dumps([fingerprint, asked], sort_keys=True).encode()).hexdigest()[:24]

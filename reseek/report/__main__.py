@@ -1,0 +1,53 @@
+"""`python -m reseek.report RUN...`: runs of eval.py and train.py as one page, and as Markdown, CSV and LaTeX.
+
+Writes `report.html`, `viewer.html` (the trajectories, if there are any), `report.md`, `report.tex` and a CSV file a
+table into one folder. Knows nothing of what is in them.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from reseek.cli import user_errors
+from reseek.evaluation.results import Evaluation
+from reseek.report import writers
+from reseek.report.page import all_tables, page
+from reseek.report.runs import Training, read_run
+from reseek.report.view import tokenizer_of, viewer
+from reseek.runfolder import write_text
+
+VIEWER = "viewer.html"
+
+
+def main(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="folders of eval.py or train.py")],
+    out: Annotated[Path | None, typer.Option(help="folder of the report; default: report/ in the first run's")] = None,
+    title: Annotated[str, typer.Option(help="the page's title")] = "ReSeek: evaluation",
+    trajectories: Annotated[bool, typer.Option(help="also write viewer.html: every episode, to be searched")] = True,
+) -> None:
+    """Write tables, curves and result cards of RUN... as a page that needs nothing else, and as files for papers."""
+    folder = out or runs[0] / "report"
+    with user_errors():
+        read = [read_run(run) for run in runs]
+        evaluations = [run for run in read if isinstance(run, Evaluation)]
+        trainings = [run for run in read if isinstance(run, Training)]
+        with_viewer = trajectories and bool(evaluations)
+        made = {"report.html": page(title, evaluations, trainings, VIEWER if with_viewer else None)}
+        if with_viewer:
+            made[VIEWER] = viewer(evaluations, [tokenizer_of(run) for run in evaluations], f"{title}: trajectories")
+        tables = all_tables(evaluations)
+        if tables:
+            made["report.md"] = writers.markdown(title, tables)
+            made["report.tex"] = writers.latex(tables)
+            made |= {f"{table.key}.csv": writers.csv_file(table) for table in tables}
+    for name, text in made.items():
+        write_text(folder / name, text)
+    print(folder / "report.html")
+
+
+if __name__ == "__main__":
+    app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
+    app.command()(main)
+    sys.exit(app())

@@ -1,0 +1,165 @@
+"""An episode as the viewer shows it: blocks of text with the moment each came into the context and left it. Pure.
+
+Invariant: the blocks that are in the context before a call, in their order, are the text of `trajectory.context` at
+that moment; a dropped block keeps its place, so that it can be shown struck through. Texts come from the record (what
+was decoded when it was run); only the prompt and single tokens need the tokenizer. Knows nothing of HTML.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from reseek.context import Source
+from reseek.errors import InputError
+from reseek.evaluation.records import AppendRecord, EditRecord, EpisodeRecord
+from reseek.grammar import Verdict
+from reseek.policy import Tokenizer
+from reseek.prompts import HINT, INFORMATION_CLOSE, INFORMATION_OPEN, NOTICE, STUB
+from reseek.stats import EpisodeStats
+
+_FIXED = {Source.HINT: HINT, Source.NOTICE: NOTICE, Source.STUB: STUB}
+_PARTS = ("answer_reward", "judge_reward", "format_reward", "search_cost", "action_penalty")
+
+
+@dataclass
+class Block:
+    """A stretch of the context, `tokens` long (in characters, where the policy speaks text). `number` counts calls or
+    observations of its source; `born` and `died` number the events that put it there and took it away."""
+
+    source: Source
+    text: str
+    tokens: int
+    born: int
+    number: int | None = None
+    died: int | None = None
+
+    def alive(self, event: int) -> bool:
+        """Whether it is in the context that event number `event` finds."""
+        return self.born < event and (self.died is None or self.died >= event)
+
+
+def blocks_of(record: EpisodeRecord, tokenizer: Tokenizer | None = None) -> list[Block]:
+    """All blocks in the context's order. Raises InputError for an edit that cuts through one."""
+    blocks: list[Block] = []
+    counts: dict[Source, int] = {}
+    for number, event in enumerate(record.events):
+        if isinstance(event, EditRecord):
+            _edit(blocks, event, number, record)
+            continue
+        nth = counts[event.source] = counts.get(event.source, -1) + 1
+        known = event.source in (Source.POLICY, Source.OBSERVATION)
+        text = _text(event, nth, record, tokenizer)
+        blocks.append(Block(event.source, text, _length(event), number, nth if known else None))
+    return blocks
+
+
+def _edit(blocks: list[Block], event: EditRecord, number: int, record: EpisodeRecord) -> None:
+    position, place = 0, None
+    for i, block in enumerate(blocks):
+        if block.died is not None:
+            continue
+        start, end = position, position + block.tokens
+        position = end
+        if start >= event.start and end <= event.end and start < event.end:
+            block.died = number
+            place = i + 1
+        elif start < event.end and end > event.start:
+            raise InputError(f"{record.set} {record.id}: event {number} edits a part of what was put there at once")
+    if _length(event):
+        at = len(blocks) if place is None else place
+        blocks.insert(at, Block(Source.STUB, STUB, _length(event), number))
+
+
+def _length(event: AppendRecord | EditRecord) -> int:
+    """In tokens; in characters where the policy speaks text."""
+    return len(event.ids) if event.text is None else len(event.text)
+
+
+def _text(event: AppendRecord, nth: int, record: EpisodeRecord, tokenizer: Tokenizer | None) -> str:
+    if event.text is not None:
+        return event.text
+    if event.source is Source.POLICY and nth < len(record.calls):
+        return record.calls[nth].text
+    if event.source is Source.OBSERVATION and nth < len(record.observations):
+        return f"{INFORMATION_OPEN}{record.observations[nth].text}{INFORMATION_CLOSE}"
+    if event.source in _FIXED:
+        return _FIXED[event.source]
+    if tokenizer is not None:
+        return tokenizer.decode(list(event.ids), skip_special_tokens=False)
+    if event.source is Source.PROMPT:
+        return record.question
+    return f"({len(event.ids)} tokens)"
+
+
+def call_events(record: EpisodeRecord) -> list[int]:
+    """The event number of each call."""
+    numbers = enumerate(record.events)
+    return [n for n, event in numbers if isinstance(event, AppendRecord) and event.source is Source.POLICY]
+
+
+def wrong_verdicts(record: EpisodeRecord) -> int:
+    """Verdicts that the oracle contradicts; a missing one always is, where there is a label."""
+    labelled = [o for o in record.observations if o.label is not None and o.verdict is not None]
+    return sum(o.verdict is not (Verdict.YES if o.label else Verdict.NO) for o in labelled)
+
+
+def body(record: EpisodeRecord, tokenizer: Tokenizer | None = None) -> dict[str, Any]:
+    """What the viewer needs to show the episode, in JSON's types. Short names: there are ten thousand of them."""
+    return {
+        "gold": list(record.golden_answers),
+        "answer": record.answer,
+        "error": record.error,
+        "scores": None if record.em is None else [record.em, record.f1, record.cover],
+        "reward": _reward(record.stats),
+        "rank": [record.answerable, record.answer_rank, record.answer_depth],
+        "seconds": round(record.seconds, 3),
+        "blocks": [[b.source.value, b.text, b.tokens, b.born, b.died, b.number] for b in blocks_of(record, tokenizer)],
+        "calls": [[event, call.action.value] for event, call in zip(call_events(record), record.calls, strict=False)],
+        "observations": [
+            {
+                "query": o.query,
+                "hits": [[hit.title, round(hit.score, 4)] for hit in o.hits],
+                "verdict": o.verdict.value if o.verdict else None,
+                "call": o.verdict_call,
+                "label": o.label,
+                "score": o.oracle_score,
+                "reward": o.reward,
+            }
+            for o in record.observations
+        ],
+    }
+
+
+def _reward(stats: EpisodeStats | None) -> list[list[Any]] | None:
+    """The parts that are not 0 (answer and judge always), then the total."""
+    if stats is None:
+        return None
+    parts = [[name.replace("_", " "), round(getattr(stats, name), 4)] for name in _PARTS]
+    return [part for part in parts[:2]] + [part for part in parts[2:] if part[1]] + [["total", round(stats.reward, 4)]]
+
+
+class TokenTexts:
+    """Single tokens as text, each decoded once."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer, self._known = tokenizer, dict[int, str]()
+
+    def __call__(self, token: int) -> str:
+        if token not in self._known:
+            self._known[token] = self._tokenizer.decode([token], skip_special_tokens=False)
+        return self._known[token]
+
+
+def probabilities(record: EpisodeRecord, texts: TokenTexts | None) -> list[list[list[Any]]]:
+    """Per call, [token's text (its id where there is no tokenizer), log-probability] of each sampled token; [] for a
+    call without log-probabilities."""
+    calls: Sequence[AppendRecord] = [
+        event for event in record.events if isinstance(event, AppendRecord) and event.source is Source.POLICY
+    ]
+    return [
+        [
+            [texts(token) if texts else f"#{token}", round(logprob, 3)]
+            for token, logprob in zip(call.ids, call.logprobs or (), strict=False)
+        ]
+        for call in calls
+    ]

@@ -1,0 +1,145 @@
+"""`python -m reseek.report.view RUN...`: the trajectories of evaluations as one page that needs nothing else.
+
+Invariant: all that comes from records stands in the page as JSON without `<` and reaches the screen as text alone. The
+page is read in parts, so that the list is there before the last episode is. Knows nothing of how an episode is laid out
+(`trajectories`).
+"""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from markupsafe import Markup
+
+from reseek.cli import user_errors
+from reseek.episode import StopReason
+from reseek.evaluation.records import EpisodeRecord
+from reseek.evaluation.results import Evaluation, read_evaluation
+from reseek.grammar import Verdict
+from reseek.policy import Tokenizer
+from reseek.report.html import data, inline, render
+from reseek.report.tables import labels
+from reseek.report.trajectories import TokenTexts, body, probabilities, wrong_verdicts
+from reseek.runfolder import write_text
+
+PART = 250  # episodes that are read from the page at once: about 10 ms
+MOST_TOKENS = 2_000_000  # sampled tokens whose probabilities a page may carry, about 25 bytes each
+_STOPS = [reason.value for reason in StopReason]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A piece of the page's data."""
+
+    id: str
+    data: Markup
+
+
+def tokenizer_of(run: Evaluation) -> Tokenizer | None:
+    """The policy's, where its folder is here."""
+    folder = Path(run.conditions.policy)
+    if not (folder / "tokenizer_config.json").is_file():
+        return None
+    from transformers import AutoTokenizer  # seconds
+
+    return AutoTokenizer.from_pretrained(folder)
+
+
+def viewer(
+    runs: Sequence[Evaluation],
+    tokenizers: Sequence[Tokenizer | None],
+    title: str,
+    *,
+    opened: str = "",
+    most_tokens: int = MOST_TOKENS,
+) -> str:
+    """The page. `opened` is the address's fragment of what is shown first: run, set, id, beside."""
+    sampled = sum(r.stats.sampled_tokens for run in runs for of in run.records.values() for r in of if r.stats)
+    indexes, parts, told = [], [], []
+    for number, (run, tokenizer) in enumerate(zip(runs, tokenizers, strict=True)):
+        records = [record for of_set in run.records.values() for record in of_set]
+        indexes.append(data(_index(records, list(run.records))))
+        for n, some in enumerate(_parts(records)):
+            parts.append(Part(f"part-{number}-{n}", data([body(record, tokenizer) for record in some])))
+        told.append("")
+        if sampled > most_tokens:
+            told[-1] = f"Left out of this page: {sampled:,} sampled tokens are more than --most-tokens {most_tokens:,}."
+            continue
+        texts = TokenTexts(tokenizer) if tokenizer else None
+        for n, some in enumerate(_parts(records)):
+            parts.append(Part(f"tokens-{number}-{n}", data([probabilities(record, texts) for record in some])))
+    meta = {
+        "part": PART,
+        "stops": _STOPS,
+        "open": opened,
+        "runs": [
+            _about(run, label, note, tokenizer)
+            for run, label, note, tokenizer in zip(runs, labels(runs), told, tokenizers, strict=True)
+        ],
+    }
+    return render(
+        "viewer.html",
+        title=title,
+        meta=data(meta),
+        indexes=indexes,
+        parts=parts,
+        style=inline("viewer.css"),
+        script=inline("viewer.js"),
+    )
+
+
+def _about(run: Evaluation, label: tuple[str, ...], note: str, tokenizer: Tokenizer | None) -> dict[str, Any]:
+    here = "" if tokenizer else "its tokenizer is not on this machine: prompts and single tokens are not spelt out"
+    return {
+        "name": run.name,
+        "policy": label[0],
+        "method": label[1],
+        "budget": label[2],
+        "sets": list(run.records),
+        "note": here,
+        "unit": "characters" if any(r.speaks_text for of in run.records.values() for r in of) else "tokens",
+        "tokens": note,
+    }
+
+
+def _index(records: Sequence[EpisodeRecord], sets: Sequence[str]) -> dict[str, list[Any]]:
+    """What the list and the filters need, by column."""
+    place = {name: number for number, name in enumerate(sets)}
+    judged = [[o.verdict for o in record.observations if o.verdict is not None] for record in records]
+    return {
+        "set": [place[record.set] for record in records],
+        "id": [record.id for record in records],
+        "question": [record.question for record in records],
+        "em": [None if record.em is None else int(record.em) for record in records],
+        "stop": [_STOPS.index(record.stop.value) for record in records],
+        "verdicts": [len(of) for of in judged],
+        "dropped": [of.count(Verdict.NO) for of in judged],
+        "wrong": [wrong_verdicts(record) for record in records],
+    }
+
+
+def _parts(records: Sequence[EpisodeRecord]) -> list[Sequence[EpisodeRecord]]:
+    return [records[start : start + PART] for start in range(0, len(records), PART)]
+
+
+def main(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="folders of evaluations")],
+    out: Annotated[Path | None, typer.Option(help="the page; default: RUN/viewer.html of the first")] = None,
+    most_tokens: Annotated[int, typer.Option(help="leave token probabilities out above so many")] = MOST_TOKENS,
+) -> None:
+    """Write a page in which the trajectories of RUN can be searched, filtered, read and compared side by side."""
+    with user_errors():
+        read = [read_evaluation(run) for run in runs]
+        path = out or runs[0] / "viewer.html"
+        title = "Trajectories: " + ", ".join(run.name for run in read)
+        write_text(path, viewer(read, [tokenizer_of(run) for run in read], title, most_tokens=most_tokens))
+    print(path)
+
+
+if __name__ == "__main__":
+    app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
+    app.command()(main)
+    sys.exit(app())

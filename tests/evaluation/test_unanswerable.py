@@ -1,0 +1,67 @@
+"""Recall and unanswerable share against counts that read every passage for every question."""
+
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from corpora.record import Passage
+from reseek.evaluation.metrics import recall_at, set_result, unanswerable_share
+from reseek.evaluation.runner import run_question
+from reseek.evaluation.unanswerable import find_unanswerable
+from reseek.oracle.literal import answer_labels
+from reseek.prompts import passages as shown
+from reseek.questions import Question
+from reseek.reward import normalise_answer
+from tests.support.evaluations import PASSAGES, question, room
+
+WORDS = st.sampled_from("mali Mali, the a of new york york's paris Paris. 1902 yes or river".split())
+TEXT = st.lists(WORDS, min_size=1, max_size=6).map(" ".join)
+QUESTIONS = st.lists(st.tuples(TEXT, st.lists(TEXT, min_size=1, max_size=2)), min_size=1, max_size=6)
+
+
+def stands_in(answers, text) -> bool:
+    words = normalise_answer(text).split()
+    for answer in answers:
+        gold = normalise_answer(answer).split()
+        if gold and any(words[i : i + len(gold)] == gold for i in range(len(words))):
+            return True
+    return False
+
+
+@given(QUESTIONS, st.lists(st.tuples(TEXT, TEXT), max_size=5))
+def test_unanswerable_equals_reading_every_passage_for_every_question(asked, corpus):
+    questions = [Question(id=str(n), question=f"{q}?", golden_answers=tuple(g)) for n, (q, g) in enumerate(asked)]
+    passages = [Passage(id=str(n), title=title, text=text) for n, (title, text) in enumerate(corpus)]
+    brute = [
+        q.id
+        for q in questions
+        if answer_labels(q) and not any(stands_in(q.golden_answers, f"{p.title}\n{p.text}") for p in passages)
+    ]
+    half = len(questions) // 2
+    found = find_unanswerable(passages, {"one": questions[:half], "two": questions[half:]})
+    assert found["one"] + found["two"] == brute
+
+
+def test_recall_and_share_equal_a_brute_force_count():
+    asked = [
+        question(0, "France", "Paris"),
+        question(1, "Spain and France", "Paris"),
+        question(2, "Italy", "Rome"),
+        question(3, "Spain", "Madrid"),
+        question(4, "France", "yes"),
+    ]
+    here = room(top_k=1)
+    records = [asyncio.run(run_question("s", one, here)) for one in asked]
+    labelled = [one for one in asked if answer_labels(one)]
+    for k in (1, 2, 3):
+        hits = [asyncio.run(here.search.search([one.question], 3))[0][:k] for one in labelled]
+        brute = [stands_in(one.golden_answers, shown(of)) for one, of in zip(labelled, hits, strict=True)]
+        assert recall_at(records, k) == sum(brute) / len(brute)
+    corpus = [Passage(id=title, title=title, text=text) for title, text in PASSAGES.items()]
+    left = find_unanswerable(corpus, {"s": asked})["s"]
+    texts = [f"{one.title} {one.text}" for one in corpus]
+    brute = [not any(stands_in(one.golden_answers, text) for text in texts) for one in labelled]
+    assert unanswerable_share(records, left) == sum(brute) / len(brute) == pytest.approx(0.25)
+    assert set_result(records, 1, 0, left).unanswerable == 0.25 and set_result(records, 1, 0).unanswerable is None
