@@ -138,6 +138,7 @@ def test_steps_token_probabilities_and_keys(chromium, folder):
     page.keyboard.press("[")
     assert page.locator("[aria-pressed=true]").inner_text() == "3 answer"
     page.click("article > details > summary")
+    page.wait_for_selector(".tokens span")
     assert page.locator(".tokens span").count() == len("<answer>paris</answer>")
     page.click("[data-step='0']")
     assert page.evaluate("document.activeElement.dataset.step") == "0"
