@@ -16,7 +16,10 @@ from reseek.training.rollouts import SegmentRecord, SessionRecord, read_sessions
 ROOT = Path(__file__).resolve().parents[2]
 STEPS = 3
 QUESTIONS, SESSIONS = 16, 4
+# Half-trained: it says No often, and its words are not always spelt as the tokenizer would.
 SMALL = (
+    "policy.start=capable",
+    "policy.warmup_steps=300",
     f"algo.questions_per_step={QUESTIONS}",
     f"algo.sessions_per_question={SESSIONS}",
     "algo.mini_batch_questions=8",
