@@ -1,8 +1,7 @@
 """`make demo`: the main job from nothing, by the same commands a user types.
 
-Train the embedded model in the embedded world (its warm-up is made on the way, once), evaluate it on held-out questions
-as it was before and as it is after, print the table. Invariant: every number in the table is read from a `result.json`
-that `eval.py` wrote. Knows nothing of how training or evaluation work.
+Train the embedded model in the embedded world, evaluate it on held-out questions as it was before and as it is after,
+print the table. Invariant: every number in the table is read from a `result.json` that `eval.py` wrote. Knows nothing of how training or evaluation work.
 """
 
 import json
@@ -36,7 +35,7 @@ def main(
     console = Console()
     folder = (folder or ROOT / "runs" / "demo" / datetime.now().strftime("%Y-%m-%d_%H-%M-%S")).resolve()
     started = time.monotonic()
-    console.rule("1/3  train: GRPO of the embedded model (the first run also makes its world, index and warm-up)")
+    console.rule("1/3  train: GRPO of the embedded model (the first run also makes its world and index)")
     _python("train.py", f"algo.steps={steps}", f"algo.save_every={steps}", f"run.dir={folder / 'train'}")
     card = json.loads((folder / "train" / "result.json").read_text(encoding="utf-8"))
     results = {}

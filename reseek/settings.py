@@ -3,6 +3,8 @@
 Every key of the groups `policy`, `questions`, `corpus`, `search`, `algo`, `sft`, `cluster`, `world`, `run`, `watch` and
 `evaluation` is documented here, where it is defined; the groups of the method itself stand in `reseek.config`. Knows
 nothing of verl: `conf/train.yaml` maps these values to verl's keys by interpolation.
+
+Long because it is the one list of these keys: sections of fields and their descriptions, hardly any code.
 """
 
 import re

@@ -19,7 +19,7 @@ import os
 import platform
 import shutil
 import uuid
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import monotonic
 from typing import Annotated, Any
@@ -66,16 +66,11 @@ def ensure_micro(cache_dir: str | Path, world: WorldFiles, start: MicroStart, se
     0 steps: random weights."""
     cache = Path(cache_dir)
     index = cache / "indexes" / f"world-{world.manifest.hash[:12]}"
-    careful = WarmupSettings(replaced(CAREFUL, steps), seed)
+    careful = WarmupSettings(replace(CAREFUL, steps=steps), seed)
     capable = _ensure(cache, world, careful, None, index)
     if start is MicroStart.CAPABLE or not steps:
         return capable
     return _ensure(cache, world, WarmupSettings(HASTY, seed), capable, index)
-
-
-def replaced(lesson: Lesson, steps: int) -> Lesson:
-    """The lesson with another length."""
-    return Lesson(**asdict(lesson) | {"steps": steps})
 
 
 def _ensure(cache: Path, world: WorldFiles, settings: WarmupSettings, start: Path | None, index: Path) -> Path:
@@ -193,7 +188,7 @@ def capable(
     threads: _THREADS = WarmupSettings.threads,
 ) -> None:
     """From random weights: imitate a careful expert (minutes)."""
-    _command(out, world, WarmupSettings(replaced(CAREFUL, steps), seed, threads), None)
+    _command(out, world, WarmupSettings(replace(CAREFUL, steps=steps), seed, threads), None)
 
 
 @app.command()
@@ -206,7 +201,7 @@ def lazy(
     threads: _THREADS = WarmupSettings.threads,
 ) -> None:
     """From a capable checkpoint: imitate an expert that likes to stop at the first passage (half a minute)."""
-    _command(out, world, WarmupSettings(replaced(HASTY, steps), seed, threads), start_from)
+    _command(out, world, WarmupSettings(replace(HASTY, steps=steps), seed, threads), start_from)
 
 
 def _command(out: Path, world: Path, settings: WarmupSettings, start_from: Path | None) -> None:

@@ -1,7 +1,7 @@
 """The warm-up: rows from real episodes, a loss that falls, a whole checkpoint, and no work twice."""
 
 import json
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,14 +17,14 @@ from reseek.policy.micro import make_model, make_tokenizer, syllable_ids, year_i
 from reseek.settings import MicroStart
 from reseek.training.demonstrations import MICRO_AGENT, Renamer, Row
 from reseek.training.imitation import Lesson, collate, imitate, losses_of
-from reseek.training.warmup import CAREFUL, HASTY, MANIFEST, WarmupSettings, ensure_micro, replaced, warm_up
+from reseek.training.warmup import CAREFUL, HASTY, MANIFEST, WarmupSettings, ensure_micro, warm_up
 
 SIZES = WorldSizes(
     Sizes(people=40, towns=12, companies=15, works=15, questions=60),
     Sizes(people=30, towns=12, companies=12, works=12, questions=20),
 )
 TOKENIZER = make_tokenizer()
-NOTHING = replaced(CAREFUL, 0)
+NOTHING = replace(CAREFUL, steps=0)
 TEXTS = ("Who founded Old Karmel?", "<search> Karmel</search>", "<information>In 1873 it was born", "<note> other")
 
 
@@ -118,7 +118,7 @@ def test_the_configured_micro_agent_is_the_one_it_is_warmed_up_for():
 @pytest.mark.integration
 def test_both_lessons_repeat_bit_by_bit(world, tmp_path):
     def made(name: str, lesson: Lesson, start_from: Path | None) -> Path:
-        settings = WarmupSettings(Lesson(**asdict(lesson) | {"steps": 5, "batch": 8, "rounds": 1}), threads=1)
+        settings = WarmupSettings(replace(lesson, steps=5, batch=8, rounds=1), threads=1)
         return warm_up(tmp_path / name, world, settings, index_dir=tmp_path / "index", start_from=start_from)
 
     capable = [made(f"capable {n}", CAREFUL, None) for n in range(2)]
