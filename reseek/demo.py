@@ -1,7 +1,8 @@
 """`make demo`: the main job from nothing, by the same commands a user types.
 
 Train the embedded model in the embedded world, evaluate it on held-out questions as it was before and as it is after,
-print the table. Invariant: every number in the table is read from a `result.json` that `eval.py` wrote. Knows nothing of how training or evaluation work.
+print the table. Invariant: every number in the table is read from a `result.json` that `eval.py` wrote. Knows nothing
+of how training or evaluation work.
 """
 
 import json
