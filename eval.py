@@ -7,7 +7,7 @@
     python eval.py run.dir=FOLDER ...                  resume an evaluation that was stopped
 
 Groups: policy questions corpus agent method rewards oracle search cluster. All keys: conf/eval.yaml; what they mean:
-reseek/config.py and reseek/settings.py. Results: result.md, result.json and episodes/<set>.jsonl in the run's folder.
+reseek/config.py and reseek/settings/. Results: result.md, result.json and episodes/<set>.jsonl in the run's folder.
 """
 
 import sys

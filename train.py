@@ -6,7 +6,7 @@
     python train.py stage=sft policy.warmup_steps=0   imitate episodes first (docs/sft.md)
     python train.py --help                            all groups and keys
 
-Configuration: conf/train.yaml; what each key means: reseek/config.py and reseek/settings.py.
+Configuration: conf/train.yaml; what each key means: reseek/config.py and reseek/settings/.
 """
 
 import sys

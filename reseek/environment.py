@@ -7,7 +7,9 @@ import os
 from pathlib import Path
 
 from reseek.cleanup import RUN_VARIABLE
-from reseek.settings import ClusterSettings, PolicySource, Settings
+from reseek.settings import Settings
+from reseek.settings.policy import PolicySource
+from reseek.settings.run import ClusterSettings
 
 SEED_VARIABLE = "RESEEK_SEED"
 """The run's seed, for every process that loads verl (reseek/training/plugin.py)."""

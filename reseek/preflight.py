@@ -16,7 +16,9 @@ from reseek.oracle import make_oracle
 from reseek.oracle.card import calibration_of
 from reseek.prepare import Prepared
 from reseek.questions import Question, read_questions
-from reseek.settings import AlgoSettings, ClusterSettings, EstimatorName, Settings
+from reseek.settings import Settings
+from reseek.settings.algo import AlgoSettings, EstimatorName
+from reseek.settings.run import ClusterSettings
 
 
 def check_trainable(settings: Settings) -> None:

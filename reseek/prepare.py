@@ -23,7 +23,10 @@ from reseek.search.facts import CorpusFacts, ask_services, facts_of
 from reseek.search.http import HttpSearch
 from reseek.sets.kept import KnownSet, ensure_mix, ensure_set
 from reseek.sets.manifest import SetManifest
-from reseek.settings import KNOWN_SETS, DataSource, PolicySource, QuestionSettings, QuestionSource, Retriever, Settings
+from reseek.settings import Settings
+from reseek.settings.policy import PolicySource
+from reseek.settings.questions import KNOWN_SETS, DataSource, QuestionSettings, QuestionSource
+from reseek.settings.search import Retriever
 
 
 @dataclass(frozen=True)

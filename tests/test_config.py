@@ -12,19 +12,13 @@ from omegaconf import DictConfig, OmegaConf
 from reseek.config import AgentConfig, Aggregate, ContextPolicy, OracleConfig, RewardConfig, TurnUnit, load_section
 from reseek.errors import InputError
 from reseek.resolvers import CONF, register_resolvers
-from reseek.settings import (
-    AlgoSettings,
-    ClusterSettings,
-    CorpusSettings,
-    EstimatorName,
-    PolicySettings,
-    QuestionSettings,
-    SearchSettings,
-    Settings,
-    SftSettings,
-    WatchSettings,
-    load_settings,
-)
+from reseek.settings import Settings, load_settings
+from reseek.settings.algo import AlgoSettings, EstimatorName
+from reseek.settings.policy import PolicySettings
+from reseek.settings.questions import QuestionSettings
+from reseek.settings.run import ClusterSettings, WatchSettings
+from reseek.settings.search import CorpusSettings, SearchSettings
+from reseek.settings.sft import SftSettings
 
 GROUPS = {
     "agent": AgentConfig,

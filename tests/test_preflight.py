@@ -12,7 +12,8 @@ from reseek.episode import prompt_ids
 from reseek.errors import InputError
 from reseek.preflight import check_algo, check_budgets, check_forward, check_model, check_prompts
 from reseek.questions import Question
-from reseek.settings import AlgoSettings, ClusterSettings
+from reseek.settings.algo import AlgoSettings
+from reseek.settings.run import ClusterSettings
 from tests.support.episodes import TOKENIZER
 
 

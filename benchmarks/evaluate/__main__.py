@@ -26,7 +26,8 @@ from benchmarks.rollout.workload import make_workload
 from reseek.environment import cpu_environment
 from reseek.errors import InputError
 from reseek.evaluation.records import EpisodeRecord
-from reseek.settings import ClusterSettings, MicroStart
+from reseek.settings.policy import MicroStart
+from reseek.settings.run import ClusterSettings
 from reseek.terminal import output_to
 
 EPISODES_VIEWED = 10_000

@@ -96,7 +96,7 @@ def _quick(console: Console) -> dict[str, Any]:
     from fictionalhot.world import ensure_world
     from reseek.policy.shipped import ensure_shipped
     from reseek.search.lucene import LuceneSearch
-    from reseek.settings import MicroStart
+    from reseek.settings.policy import MicroStart
     from reseek.training.held_out import look
 
     torch.set_num_threads(len(os.sched_getaffinity(0)))

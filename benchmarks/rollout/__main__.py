@@ -24,7 +24,8 @@ from benchmarks.rollout.report import summary, table
 from benchmarks.rollout.workload import make_workload
 from reseek.environment import cpu_environment
 from reseek.errors import InputError
-from reseek.settings import ClusterSettings, MicroStart
+from reseek.settings.policy import MicroStart
+from reseek.settings.run import ClusterSettings
 from reseek.terminal import output_to
 
 IN_FLIGHT = 128

@@ -15,7 +15,8 @@ from reseek.oracle import make_oracle
 from reseek.policy import Policy
 from reseek.policy.text import TextTokenizer
 from reseek.search import Search, configured_search
-from reseek.settings import PolicySettings, PolicySource, Settings
+from reseek.settings import Settings
+from reseek.settings.policy import PolicySettings, PolicySource
 
 
 def load_tokenizer(policy: PolicySettings, model: str) -> Any:

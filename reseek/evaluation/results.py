@@ -27,7 +27,7 @@ from reseek.evaluation.report import Report
 from reseek.evaluation.unanswerable import read_unanswerable
 from reseek.methods import Method
 from reseek.sets.manifest import SetManifest, read_manifests
-from reseek.settings import KNOWN_SETS
+from reseek.settings.questions import KNOWN_SETS
 
 
 @dataclass(frozen=True)

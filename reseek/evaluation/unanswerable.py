@@ -19,7 +19,8 @@ from reseek.oracle.literal import answer_labels
 from reseek.prepare import Prepared, world_of
 from reseek.questions import Question
 from reseek.runfolder import write_json
-from reseek.settings import DataSource, Settings
+from reseek.settings import Settings
+from reseek.settings.questions import DataSource
 
 FILE = "unanswerable.json"
 

@@ -33,7 +33,7 @@ from tenacity import AsyncRetrying, RetryError, retry_if_exception_type, stop_af
 from reseek.errors import InputError, PolicyFailed
 from reseek.policy import Sample
 from reseek.policy.text import TURN, TextTokenizer
-from reseek.settings import Continuation, EndpointApi, EndpointSettings
+from reseek.settings.policy import Continuation, EndpointApi, EndpointSettings
 
 _OPENING = re.compile(r"<(\w+)>")
 

@@ -17,7 +17,7 @@ import typer
 
 from reseek.cli import user_errors
 from reseek.errors import InputError
-from reseek.settings import MicroStart
+from reseek.settings.policy import MicroStart
 
 FOLDER = Path(__file__).parent / "checkpoints"
 

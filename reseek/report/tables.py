@@ -15,7 +15,7 @@ from reseek.evaluation.paired import Paired, paired, paired_average, pairs_of
 from reseek.evaluation.report import AVERAGE
 from reseek.evaluation.results import Evaluation
 from reseek.report.published import PUBLISHED, SOURCE
-from reseek.settings import KNOWN_SETS
+from reseek.settings.questions import KNOWN_SETS
 
 DASH = "–"
 _MANY_ROWS = 12

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from reseek.settings import SearchSettings
+    from reseek.settings.search import SearchSettings
 
 
 @dataclass(frozen=True)

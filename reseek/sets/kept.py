@@ -20,7 +20,7 @@ from reseek.questions import Question, read_questions
 from reseek.sets.layouts import Converted, convert
 from reseek.sets.manifest import SetManifest, file_facts
 from reseek.sets.sources import QUESTIONS, TABLES, file_rows, hub_rows, release_of
-from reseek.settings import QuestionSource
+from reseek.settings.questions import QuestionSource
 
 _MANIFEST = "manifest.json"
 

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from fictionalhot.release import MANIFEST, ReleaseManifest
 from reseek.cli import one_line
 from reseek.errors import InputError, first_problem
-from reseek.settings import QuestionSource
+from reseek.settings.questions import QuestionSource
 
 TABLES = (".parquet", ".json", ".jsonl.gz")
 """File names' ends that are converted; a .jsonl is ours and read as it is."""

@@ -38,7 +38,9 @@ from reseek.prepare import Prepared, prepare, prepared_model
 from reseek.questions import Question, read_questions
 from reseek.runfolder import open_run, write_json
 from reseek.sets.manifest import write_manifests
-from reseek.settings import EpisodeSource, EvaluationSettings, Settings, load_settings
+from reseek.settings import Settings, load_settings
+from reseek.settings.evaluation import EvaluationSettings
+from reseek.settings.sft import EpisodeSource
 from reseek.sft.display import Bar
 from reseek.sft.plan import METRICS, MODEL, Plan, check_batches, write_plan, write_rows
 from reseek.sft.played import SCRIPTED, play_samples, play_scripted, played, sample_name

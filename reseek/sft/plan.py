@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from reseek.errors import InputError, first_problem
 from reseek.runfolder import write_json
-from reseek.settings import SftSettings
+from reseek.settings.sft import SftSettings
 from reseek.sft.rows import Row
 
 PLAN, ROWS, MODEL, CHECKPOINTS, METRICS = "plan.json", "rows", "model", "checkpoints", "metrics.jsonl"

@@ -18,7 +18,7 @@ from reseek.evaluation.runner import Room, done_records, episodes_file, open_fil
 from reseek.policy import Policy
 from reseek.policy.scripted import ScriptedPolicy
 from reseek.questions import Question
-from reseek.settings import SftSettings
+from reseek.settings.sft import SftSettings
 from reseek.sft.rows import Candidate, candidate_of_record
 
 SCRIPTED = "scripted"

@@ -16,7 +16,7 @@ from reseek.errors import InputError
 from reseek.evaluation.records import EpisodeRecord, read_records, whole_lines
 from reseek.grammar import Action, parse
 from reseek.policy import Tokenizer
-from reseek.settings import SftSettings
+from reseek.settings.sft import SftSettings
 from reseek.sft.rows import Candidate, candidate_of_record, candidate_of_session
 from reseek.training.rollouts import SessionRecord, read_sessions
 

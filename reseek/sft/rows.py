@@ -17,7 +17,7 @@ from reseek.context import segments
 from reseek.errors import InputError
 from reseek.evaluation.records import EpisodeRecord
 from reseek.grammar import Verdict
-from reseek.settings import SftSettings, TooLong
+from reseek.settings.sft import SftSettings, TooLong
 from reseek.training.rollouts import SessionRecord
 
 

@@ -26,7 +26,7 @@ from reseek.questions import Question
 from reseek.reward import Reward
 from reseek.scoring import score_episode
 from reseek.search import Search, configured_search
-from reseek.settings import SearchSettings
+from reseek.settings.search import SearchSettings
 from reseek.stats import EpisodeStats
 from reseek.training.board import report_unscored
 from reseek.training.positions import segment_credits

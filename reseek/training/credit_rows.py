@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from reseek.settings import Control, Credit, EstimatorName
+from reseek.settings.algo import Control, Credit, EstimatorName
 from reseek.training.credit import (
     ChainedGae,
     Estimator,

@@ -29,7 +29,7 @@ from verl.utils.py_functional import rename_dict
 from reseek.config import ContextPolicy, OracleConfig
 from reseek.oracle.card import calibration_of
 from reseek.questions import Question
-from reseek.settings import Preflight, WatchSettings
+from reseek.settings.run import Preflight, WatchSettings
 from reseek.stats import STATS_KEYS, EpisodeStats, summarise
 from reseek.training import first_look
 from reseek.training.agent_loop import CREDIT_FIELD, STATS_PREFIX

@@ -35,7 +35,7 @@ from reseek.errors import InputError
 from reseek.policy.micro import make_model, make_tokenizer
 from reseek.questions import read_questions
 from reseek.search.lucene import LuceneSearch
-from reseek.settings import MicroStart
+from reseek.settings.policy import MicroStart
 from reseek.terminal import terminate_raises
 from reseek.training.demonstrations import Row, demonstrate
 from reseek.training.held_out import look

@@ -1,7 +1,7 @@
 """The watch over a training run: is its reward being farmed, does it collapse? One look per step, one line per danger.
 
 A step's signs are means over its episodes (reseek/stats.py); `dangers` compares the last steps with fixed bounds, with
-the run's first steps or with its best ones (bounds: `watch`, reseek/settings.py). Invariant: the same history and
+the run's first steps or with its best ones (bounds: `watch`, reseek/settings/run.py). Invariant: the same history and
 bounds give the same dangers; what has no number (a ratio over nothing) is no sign of anything. Pure but for the reading
 of a resumed run's history.
 
@@ -15,7 +15,7 @@ from enum import Enum
 from pathlib import Path
 from statistics import fmean
 
-from reseek.settings import StopOn, WatchSettings
+from reseek.settings.run import StopOn, WatchSettings
 
 _LEAST_EM = 0.05
 """A best exact match below this is too near to nothing for a fall to mean anything."""

@@ -16,7 +16,7 @@ from reseek.evaluation.records import AppendRecord, EditRecord, EpisodeRecord
 from reseek.evaluation.runner import run_question
 from reseek.policy.endpoint import EndpointPolicy, check_endpoint
 from reseek.policy.text import TextTokenizer
-from reseek.settings import EndpointSettings
+from reseek.settings.policy import EndpointSettings
 from tests.support.endpoint import endpoint, say
 from tests.support.evaluations import question, room
 

@@ -11,7 +11,8 @@ from reseek.errors import InputError
 from reseek.questions import read_questions
 from reseek.resolvers import CONF, register_resolvers
 from reseek.sets.kept import ensure_mix, ensure_set
-from reseek.settings import QuestionSource, load_settings
+from reseek.settings import load_settings
+from reseek.settings.questions import QuestionSource
 from tests.support.hub import flashrag, search_r1
 
 pytestmark = pytest.mark.integration

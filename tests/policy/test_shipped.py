@@ -11,7 +11,7 @@ from reseek.errors import InputError
 from reseek.policy import shipped
 from reseek.policy.micro import make_model, make_tokenizer
 from reseek.policy.shipped import FOLDER, ensure_shipped, ship, shipped_manifest
-from reseek.settings import MicroStart
+from reseek.settings.policy import MicroStart
 from reseek.training.warmup import CAREFUL, HASTY, MANIFEST, RECIPE, write_checkpoint
 
 

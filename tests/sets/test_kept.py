@@ -12,7 +12,7 @@ from reseek.errors import InputError
 from reseek.questions import read_questions
 from reseek.sets import kept
 from reseek.sets.kept import ensure_mix, ensure_set
-from reseek.settings import QuestionSource
+from reseek.settings.questions import QuestionSource
 from tests.support.fiction import items
 from tests.support.hub import row, search_r1
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from reseek.errors import InputError
 from reseek.policy.micro import make_model, make_tokenizer
-from reseek.settings import SftSettings
+from reseek.settings.sft import SftSettings
 from reseek.sft.fit import InOrder, Padding, arguments_of
 from reseek.sft.order import Order
 from reseek.sft.plan import ROWS, Plan, check_batches, labels_of, write_plan, write_rows

@@ -7,7 +7,7 @@ import pytest
 from reseek.config import ContextPolicy
 from reseek.errors import InputError
 from reseek.questions import Question
-from reseek.settings import SftSettings
+from reseek.settings.sft import SftSettings
 from reseek.sft.recorded import files_of, recorded
 from reseek.training.rollouts import SegmentRecord, SessionRecord, write_sessions
 from tests.support.evaluations import CharTokenizer

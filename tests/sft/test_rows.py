@@ -4,7 +4,7 @@ import pytest
 
 from reseek.context import segments
 from reseek.errors import InputError
-from reseek.settings import SftSettings
+from reseek.settings.sft import SftSettings
 from reseek.sft.rows import Candidate, Reason, Row, candidate_of_record, choose
 from tests.support.wanderer import wander
 

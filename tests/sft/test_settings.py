@@ -6,7 +6,8 @@ from omegaconf import OmegaConf
 from reseek.config import load_section
 from reseek.errors import InputError
 from reseek.resolvers import CONF
-from reseek.settings import SftSettings, Stage, check_overrides, stage_of
+from reseek.settings import Stage, check_overrides, stage_of
+from reseek.settings.sft import SftSettings
 
 
 def test_the_stage_is_rl_or_sft():

@@ -9,7 +9,7 @@ from reseek.config import AgentConfig, OracleConfig, RewardConfig
 from reseek.oracle.literal import LiteralOracle
 from reseek.questions import Question
 from reseek.scoring import score_episode
-from reseek.settings import StopOn, WatchSettings
+from reseek.settings.run import StopOn, WatchSettings
 from reseek.stats import EpisodeStats, summarise
 from reseek.training.watch import Danger, Signs, Watch, dangers, history_of
 from tests.support.episodes import Memory, Script, play
