@@ -11,11 +11,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from fictionalhot.answers import find_answer
+from fictionalhot.probe import COLUMNS
 from fictionalhot.release import Gate, Item
 
 
-def page(name: str, items: Sequence[Item], gate: Gate) -> str:
-    """The page."""
+def page(name: str, items: Sequence[Item], gate: Gate, readers: Sequence[Sequence[str]] = ()) -> str:
+    """The page. `readers`: what a probe found, as rows of `probe.COLUMNS`."""
     templates = Environment(
         loader=PackageLoader("fictionalhot", "templates"),
         autoescape=True,
@@ -23,11 +24,14 @@ def page(name: str, items: Sequence[Item], gate: Gate) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return templates.get_template("browse.html").render(name=name, items=items, gate=gate, marked=_marked)
+    return templates.get_template("browse.html").render(
+        name=name, items=items, gate=gate, columns=COLUMNS, readers=readers, marked=_marked
+    )
 
 
-def write_page(path: Path, name: str, items: Sequence[Item], gate: Gate) -> None:
-    path.write_text(page(name, items, gate), encoding="utf-8")
+def write_page(path: Path, name: str, items: Sequence[Item], gate: Gate, readers: Sequence[Sequence[str]] = ()) -> None:
+    """Write `page` to `path`."""
+    path.write_text(page(name, items, gate, readers), encoding="utf-8")
 
 
 def _marked(text: str, answers: Sequence[str]) -> Markup:

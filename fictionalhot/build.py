@@ -16,6 +16,9 @@ from fictionalhot.llm.cache import AnswerCache
 from fictionalhot.llm.client import LlmConfig
 from fictionalhot.offline.lexicon import Lexicon
 from fictionalhot.pipeline import Backend, BuildConfig, OfflineBackend, build
+from fictionalhot.probe import Condition, probe_release, rows
+from fictionalhot.probe import show as show_probe
+from fictionalhot.readers import make_reader
 from fictionalhot.release import Gate
 from fictionalhot.sample import sample
 from fictionalhot.seeds import read_pages, read_seeds
@@ -54,6 +57,10 @@ def main(
     concurrency: Annotated[int, typer.Option(help="openai: requests at once")] = LLM.concurrency,
     price_in: Annotated[float, typer.Option(help="openai: price of a million prompt tokens")] = 0.0,
     price_out: Annotated[float, typer.Option(help="openai: price of a million tokens answered")] = 0.0,
+    reader: Annotated[
+        list[str] | None, typer.Option(help="ask this reader too (fictionalhot.probe); its scores gate nothing")
+    ] = None,
+    cache: Annotated[Path, typer.Option(help="where the reader smollm2-135m is kept, once converted")] = Path(".cache"),
     dry_run: Annotated[bool, typer.Option("--dry-run", help="openai: sample, estimate the cost, ask nothing")] = False,
 ) -> None:
     """Make a benchmark of fictional questions out of real ones, prove each item, and put its pages into the corpus.
@@ -61,7 +68,7 @@ def main(
     Sample seeds, make them fictional, write their documents, prove, inject, release. Every item's state is on disk:
     started again after a kill, the build goes on, and no answer of a model is paid for twice. OUT/release holds the
     benchmark with its data card (README.md) and gate report, OUT/index the corpus with its documents, for `eval.py`,
-    OUT/release.html the items to read.
+    OUT/release.html the items to read; with --reader, OUT/probe what a reader scores with and without the documents.
     """
     if backend is Kind.OPENAI and not model:
         raise _exit(InputError("--model: which one? --backend openai needs it"))
@@ -102,8 +109,16 @@ def main(
     except InputError as error:
         raise _exit(error) from None
     gate = Gate.model_validate_json((out / "release" / "gate.json").read_text(encoding="utf-8"))
-    write_page(out / "release.html", name, items, gate)
     show(gate)
+    probe = None
+    if reader:
+        try:
+            readers = [make_reader(named, None, cache) for named in reader]
+            probe = probe_release(out / "release", items, readers, list(Condition), out / "probe")
+        except InputError as error:
+            raise _exit(error) from None
+        show_probe(probe)
+    write_page(out / "release.html", name, items, gate, rows(probe) if probe else ())
     print(f"{out / 'release'}: {manifest.items} items, {manifest.documents} documents, {manifest.proof_level}")
 
 

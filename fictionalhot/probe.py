@@ -139,6 +139,19 @@ def summarise(
     )
 
 
+def probe_release(
+    release: Path, items: Sequence[Item], readers: Sequence[Reader], conditions: Sequence[Condition], out: Path
+) -> Probe:
+    """Ask what was not asked yet; `out` then holds every answer, the numbers and their picture."""
+    out.mkdir(parents=True, exist_ok=True)
+    journal = Journal(out / "answers.jsonl", Given)
+    asyncio.run(ask(items, readers, conditions, journal))
+    probe = summarise(str(release), items, [reader.name for reader in readers], conditions, journal)
+    write_whole(out / "probe.json", probe.model_dump_json(indent=2) + "\n")
+    plot(probe, out / "probe.png")
+    return probe
+
+
 def plot(probe: Probe, path: Path) -> None:
     """Exact match by condition, one bar a reader, with intervals."""
     import matplotlib
@@ -178,29 +191,32 @@ def main(
 ) -> None:
     """Ask readers the real questions and their fictional twins, closed-book, and the twins with their documents."""
     try:
-        items = read_items(release)[:limit]
         readers = [make_reader(name, base_url, cache) for name in reader]
         conditions = list(Condition) if gold else [Condition.ORIGINAL, Condition.TWIN]
-        out.mkdir(parents=True, exist_ok=True)
-        journal = Journal(out / "answers.jsonl", Given)
-        asyncio.run(ask(items, readers, conditions, journal))
+        show(probe_release(release, read_items(release)[:limit], readers, conditions, out))
     except InputError as error:
         Console(stderr=True).print(f"error: {error}", markup=False, soft_wrap=True)
         raise typer.Exit(2) from None
-    probe = summarise(str(release), items, reader, conditions, journal)
-    write_whole(out / "probe.json", probe.model_dump_json(indent=2) + "\n")
-    plot(probe, out / "probe.png")
-    show(probe)
+
+
+COLUMNS = ("reader", "asked", "EM", "95 %", "items")
+
+
+def rows(probe: Probe) -> list[tuple[str, ...]]:
+    """The numbers as rows of `COLUMNS`."""
+    found = []
+    for name, shares in probe.exact_match.items():
+        for condition, share in [*shares.items(), ("original minus twin, paired", probe.drop[name])]:
+            found.append((name, condition, *_cells(share)))
+    found += [("second - first", condition, *_cells(share)) for condition, share in probe.gap.items()]
+    return found
 
 
 def show(probe: Probe) -> None:
     """The numbers as a table."""
-    table = Table("reader", "asked", "EM", "95 %", "items", title="contamination probe")
-    for name, shares in probe.exact_match.items():
-        for condition, share in [*shares.items(), ("original minus twin, paired", probe.drop[name])]:
-            table.add_row(name, condition, *_cells(share))
-    for condition, share in probe.gap.items():
-        table.add_row("second - first", condition, *_cells(share))
+    table = Table(*COLUMNS, title="contamination probe")
+    for row in rows(probe):
+        table.add_row(*row)
     Console().print(table)
 
 

@@ -68,3 +68,9 @@ def test_nothing_of_a_release_is_taken_for_html():
     assert set(nasty.tags) <= set(clean.tags) and nasty.tags.count("script") == 1 and "img" not in nasty.tags
     assert "onerror" not in nasty.attributes and not nasty.open
     assert nasty.text.count(NASTY) >= 8
+
+
+def test_what_readers_scored_stands_beside_the_yield():
+    seen = Seen(page("tiny", items(), GATE, [(NASTY, "twin, closed-book", "0.125", "0.006 to 0.034", "164")]))
+    assert NASTY in seen.text and "0.006 to 0.034" in seen.text and not seen.open and "img" not in seen.tags
+    assert "0.006 to 0.034" not in Seen(page("tiny", items(), GATE)).text

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from fictionalhot.journal import Journal
-from fictionalhot.probe import Condition, Given, ask, paired, plot, summarise, wilson
+from fictionalhot.probe import Condition, Given, Probe, ask, paired, probe_release, rows, wilson
 from fictionalhot.readers import PolicyReader, first_line, prompt
 from reseek.policy import Sample
 from tests.support.evaluations import CharTokenizer
@@ -46,15 +46,14 @@ class Reading:
 
 
 def test_one_that_knows_the_world_by_heart_knows_nothing_of_its_twin(tmp_path):
-    journal = Journal(tmp_path / "answers.jsonl", Given)
-    asyncio.run(ask(ITEMS, [Learned(), Reading()], list(Condition), journal))
-    probe = summarise("tiny", ITEMS, ["learned", "reading"], list(Condition), journal)
+    probe = probe_release(tmp_path / "release", ITEMS, [Learned(), Reading()], list(Condition), tmp_path / "out")
+    assert Probe.model_validate_json((tmp_path / "out" / "probe.json").read_text()) == probe
     means = {r: [shares[c.value].mean for c in Condition] for r, shares in probe.exact_match.items()}
     assert means == {"learned": [1.0, 0.0, 0.0], "reading": [0.0, 0.0, 1.0]}
     assert (probe.drop["learned"].mean, probe.drop["reading"].mean) == (1.0, 0.0)
     assert [probe.gap[c.value].mean for c in Condition] == [-1.0, 0.0, 1.0]
-    plot(probe, tmp_path / "probe.png")
-    assert (tmp_path / "probe.png").read_bytes().startswith(b"\x89PNG")
+    assert ("reading", Condition.GOLD.value, "1.000") in [row[:3] for row in rows(probe)]
+    assert (tmp_path / "out" / "probe.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_probe_goes_on_where_it_was(tmp_path):
