@@ -12,7 +12,6 @@ holds a fact of one. Knows nothing of models or optimisers.
 import asyncio
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 
@@ -25,6 +24,7 @@ from reseek.policy.scripted import ScriptedPolicy
 from reseek.prompts import Prompt
 from reseek.questions import Question
 from reseek.search import Search
+from reseek.sft.rows import Row
 
 # What the micro model is warmed up for; `conf/agent/micro.yaml` must say the same.
 MICRO_AGENT = AgentConfig(
@@ -37,14 +37,6 @@ MICRO_AGENT = AgentConfig(
     observation_tokens=64,
     response_tokens=512,
 )
-
-
-@dataclass(frozen=True)
-class Row:
-    """One training row: token ids, and 1 where the expert spoke."""
-
-    ids: tuple[int, ...]
-    mask: tuple[int, ...]
 
 
 async def demonstrate(

@@ -15,7 +15,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch.nn import functional
 
-from reseek.training.demonstrations import Renamer, Row
+from reseek.sft.rows import Row
+from reseek.training.demonstrations import Renamer
 
 _REPORT_EVERY = 100  # steps between lines where no bar can be drawn
 _BUCKET = 8  # batches are cut from this many batches' worth of rows, sorted by length: little padding

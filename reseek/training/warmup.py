@@ -36,8 +36,9 @@ from reseek.policy.micro import make_model, make_tokenizer
 from reseek.questions import read_questions
 from reseek.search.lucene import LuceneSearch
 from reseek.settings.policy import MicroStart
+from reseek.sft.rows import Row
 from reseek.terminal import terminate_raises
-from reseek.training.demonstrations import Row, demonstrate
+from reseek.training.demonstrations import demonstrate
 from reseek.training.held_out import look
 from reseek.training.imitation import Lesson, imitate
 

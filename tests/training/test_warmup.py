@@ -15,7 +15,8 @@ from reseek.config import AgentConfig, load_section
 from reseek.errors import InputError
 from reseek.policy.micro import make_model, make_tokenizer, syllable_ids, year_ids
 from reseek.settings.policy import MicroStart
-from reseek.training.demonstrations import MICRO_AGENT, Renamer, Row
+from reseek.sft.rows import Row
+from reseek.training.demonstrations import MICRO_AGENT, Renamer
 from reseek.training.imitation import Lesson, collate, imitate, losses_of
 from reseek.training.warmup import CAREFUL, HASTY, MANIFEST, WarmupSettings, ensure_micro, warm_up
 
