@@ -107,21 +107,24 @@ def _question_files(settings: Settings) -> tuple[KnownSet | None, KnownSet | Non
 
 
 def evaluation_sets(questions: QuestionSettings, cache: Path) -> dict[str, KnownSet]:
-    """The evaluation sets: those of `questions.folder` in the known order, then (and instead of a file of the folder)
-    the named ones. Raises InputError where there is none."""
+    """The evaluation sets: those of `questions.folder` in the known order, then the named ones. A set of the hub is
+    taken from the folder where it lies there (and no other is, then); a named file goes before the folder's. Raises
+    InputError where there is none."""
     found: dict[str, QuestionSource] = {}
+    of_the_hub = {name for name, source in questions.named_sets.items() if source.hub is not None}
     if questions.folder is not None:
         folder = Path(questions.folder).resolve()
         if not folder.is_dir():
             raise InputError(f"questions.folder: {folder}: no such folder")
-        candidates = {name: folder / f"{name}.{questions.split}.jsonl" for name in KNOWN_SETS}
+        wanted = [name for name in KNOWN_SETS if not of_the_hub or name in of_the_hub]
+        candidates = {name: folder / f"{name}.{questions.split}.jsonl" for name in wanted}
         found = {name: QuestionSource(path=str(path)) for name, path in candidates.items() if path.is_file()}
         if not found:
             raise InputError(
                 f"questions.folder: {folder} holds no <set>.{questions.split}.jsonl (questions.split="
-                f"{questions.split}) of a known set: {', '.join(KNOWN_SETS)}"
+                f"{questions.split}) of a known set: {', '.join(wanted)}"
             )
-    found |= questions.named_sets
+    found |= {name: source for name, source in questions.named_sets.items() if source.hub is None or name not in found}
     if not found:
         raise InputError("questions.sets: names no file; set e.g. questions.sets.nq=PATH, or questions.folder=DIR")
     sets = {}
