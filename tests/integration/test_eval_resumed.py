@@ -61,35 +61,63 @@ def lines(path: Path) -> int:
     return path.read_bytes().count(b"\n") if path.is_file() else 0
 
 
-def test_killed_at_random_moments_it_reports_the_same(unbroken, model, shared_cache, tmp_path):
-    folder, rng = tmp_path / "run", random.Random(8)
-    file = folder / "episodes" / "test.jsonl"
-    # Before the first episode, and at a moment somewhere between two of them.
-    moments = [0, *sorted(rng.sample(range(4, QUESTIONS - 4), KILLS - 1))]
+def kill_and_resume(folder: Path, cache: Path, moments: list[int], rng: random.Random, *overrides: str) -> None:
+    """Kill `eval.py` when so many episodes are recorded, a little later each time; then let it end."""
+    file, out = folder / "episodes" / "test.jsonl", folder.with_suffix(".out")
     for moment in moments:
-        with (tmp_path / "out").open("w") as out:
+        with out.open("w") as output:
             running = subprocess.Popen(
-                eval_command(folder, *model, *SIZE),
-                env={**os.environ, "RESEEK_CACHE": str(shared_cache)},
-                stdout=out,
-                stderr=out,
+                eval_command(folder, *overrides),
+                env={**os.environ, "RESEEK_CACHE": str(cache)},
+                stdout=output,
+                stderr=output,
                 cwd=ROOT,
             )
             try:
                 while not (folder / "eval.log").is_file() or lines(file) < moment:
-                    assert running.poll() is None, (tmp_path / "out").read_text()
+                    assert running.poll() is None, out.read_text()
                     time.sleep(0.01)
                 time.sleep(rng.uniform(0, 0.2))
             finally:
                 running.send_signal(signal.SIGKILL)
                 running.wait()
         assert not (folder / "result.json").exists(), "the kill came too late to be in the middle"
-        with file.open("ab") if file.is_file() else (tmp_path / "no").open("ab") as torn:
-            torn.write(b'{"set": "test", "id": "half')  # a kill in the middle of a line
-    done = evaluate(folder, shared_cache, *model, *SIZE)
+        if file.is_file():
+            with file.open("ab") as torn:
+                torn.write(b'{"set": "test", "id": "half')  # a kill in the middle of a line
+    done = evaluate(folder, cache, *overrides)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_killed_at_random_moments_it_reports_the_same(unbroken, model, shared_cache, tmp_path):
+    folder, rng = tmp_path / "run", random.Random(8)
+    # Before the first episode, and at a moment somewhere between two of them.
+    moments = [0, *sorted(rng.sample(range(4, QUESTIONS - 4), KILLS - 1))]
+    kill_and_resume(folder, shared_cache, moments, rng, *model, *SIZE)
     assert report(folder) == report(unbroken)
-    assert episodes(folder) == episodes(unbroken) and lines(file) == QUESTIONS
+    assert episodes(folder) == episodes(unbroken) and lines(folder / "episodes" / "test.jsonl") == QUESTIONS
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize(("engine", "kills"), [("transformers", 7), ("vllm", 3)])
+def test_ten_kills_of_the_shipped_model(engine, kills, shared_cache, tmp_path, capsys):
+    """Both engines, with the model that has learnt something; and what two unbroken runs differ in."""
+    asked, rng = 200, random.Random(kills)
+    size = ("policy.start=capable", f"evaluation.engine={engine}", f"evaluation.limit={asked}")
+    size = (*size, "evaluation.concurrency=8")
+    for name in ("one", "two"):
+        done = evaluate(tmp_path / name, shared_cache, *size)
+        assert done.returncode == 0, done.stdout + done.stderr
+    moments = sorted(rng.sample(range(asked - 40), kills))
+    kill_and_resume(tmp_path / "killed", shared_cache, moments, rng, *size)
+    one, two, killed = (episodes(tmp_path / name) for name in ("one", "two", "killed"))
+    assert lines(tmp_path / "killed" / "episodes" / "test.jsonl") == asked
+    differing = {name: sum(one[id] != other[id] for id in one) for name, other in (("two", two), ("killed", killed))}
+    with capsys.disabled():
+        print(f"\n{engine}: of {asked} episodes another unbroken run differs in {differing['two']}, ", end="")
+        print(f"one killed at {moments} in {differing['killed']}")
+    assert report(tmp_path / "killed") == report(tmp_path / "one")
 
 
 def replica_processes(cache: Path) -> list[psutil.Process]:
