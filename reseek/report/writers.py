@@ -26,17 +26,21 @@ _LATEX = {
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
+    "[": "{[}",  # behind \\ it would begin a length
     "–": "--",
     '"': "''",
 }
+# What LaTeX sets without further packages, beside ASCII: Latin letters but for those that its OT1 fonts lack.
+_LATEX_LETTERS = {chr(code) for code in range(0xC0, 0x180)} - set("ÐÞðþĄąĐđĘęĦħĮįĸĿŀŉŊŋŦŧŲųſ")
+_LATEX_SETS = _LATEX_LETTERS | set("–—‘’“”…×·")
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+!|&~$=-])")
 _NUMBER = re.compile(r"[-+]?\d+(\.\d+)?")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def latex_text(text: str) -> str:
-    """Text that LaTeX sets as it stands."""
-    return "".join(_LATEX.get(char, char) for char in plain(text))
+    """Text that LaTeX sets as it stands; a character that its plain fonts lack becomes its number, as in U+65E5."""
+    return "".join(_LATEX.get(char) or _latex_char(char) for char in plain(text))
 
 
 def markdown_text(text: str) -> str:
@@ -105,6 +109,10 @@ def _latex_cell(cell: Cell) -> str:
         return latex_text(cell.text)
     lines = (latex_text(cell.text), *(rf"\scriptsize {latex_text(one)}" for one in cell.small))
     return r"\shortstack[r]{" + r"\\".join(lines) + "}"
+
+
+def _latex_char(char: str) -> str:
+    return char if char.isascii() or char in _LATEX_SETS else f"U+{ord(char):04X}"
 
 
 def _line(values) -> str:

@@ -3,6 +3,8 @@
 import csv
 import io
 import re
+import shutil
+import subprocess
 
 import pytest
 
@@ -134,6 +136,29 @@ def test_the_writers_keep_names_text(hostile):
         rows = list(csv.reader(io.StringIO(writers.csv_file(table))))
         assert len({len(row) for row in rows}) == 1
         assert not any(cell.startswith(("=", "@")) for row in rows for cell in row)
+
+
+NAMES = ("[3cm] a]", "\\\\[x]", "[", "日本 😀 Ωμέγα \ufffd ą", "".join(map(chr, range(0xA1, 0x180))), "– “q” … × ·")
+
+
+def test_latex_is_left_nothing_that_its_fonts_lack():
+    assert writers.latex_text("[Zoë] ſ 日") == "{[}Zoë] U+017F U+65E5"
+    assert all(char.isascii() or char not in "ſąΩ日�" for name in NAMES for char in writers.latex_text(name))
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no LaTeX here")
+def test_latex_compiles_whatever_a_run_is_called(tmp_path):
+    runs = [make_run(tmp_path / str(n), {"x": [question(1, "France", name)]}, policy=name)
+            for n, name in enumerate((HOSTILE, *NAMES))]  # fmt: skip
+    tex = writers.latex(all_tables(runs))
+    (tmp_path / "tables.tex").write_text(tex)
+    head = r"\documentclass{article}\usepackage{booktabs,graphicx,xcolor}\begin{document}"
+    (tmp_path / "all.tex").write_text(head + r"\input{tables}\end{document}")
+    done = subprocess.run(
+        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"], cwd=tmp_path, capture_output=True
+    )
+    assert done.returncode == 0, done.stdout.decode(errors="replace")[-2000:]
+    assert (tmp_path / "all.pdf").stat().st_size > 10_000
 
 
 @pytest.mark.parametrize("name", ["=1+1", "@x", "-cmd|x", "+a", "\t=1"])
