@@ -64,7 +64,7 @@ class Base:
 
 def plain(text: str) -> str:
     """Small ASCII letters and digits, one space between words, no articles."""
-    spaced = re.sub(r"[^\w\s]", " ", re.sub(r"['’.]", "", text))
+    spaced = re.sub(r"[^\w\s]", " ", re.sub(r"['’.]", "", text.replace("ı", "i")))
     folded = unicodedata.normalize("NFKD", spaced).encode("ascii", "ignore").decode().lower()
     return " ".join(word for word in _LATIN.findall(folded) if word not in ("a", "an", "the"))
 
@@ -95,7 +95,8 @@ def audit_item(item: dict, base: Base) -> Iterator[Violation]:
             if len(re.findall(r"[A-Z]\w+", core)) > 1 and not kept and any(within(plain(core), page) for page in pages):
                 yield violation("a", f"{core} of {title} survives")
     written = {word for text in texts for word in re.findall(r"[^\W\d_]+", text)}
-    for name in [*real, re.sub(r"^\W*\w+", "", seed["question"])]:
+    whole = [passage["title"] for hop in seed["hops"] for passage in hop]  # with what stands in brackets
+    for name in [*whole, *real, re.sub(r"^\W*\w+", "", seed["question"])]:
         for word in re.findall(r"\b[A-ZÀ-Ž][^\W\d_]{3,}", name):
             if word in written and not base.ordinary(word) and word.lower() not in _MONTHS and not _sort(word, name):
                 yield violation("a", f"{word} of {name} survives")
@@ -158,7 +159,7 @@ def _against(answers: list[str], documents: list[dict]) -> Iterator[str]:
         for title, sentence in sentences:
             if within(answer, plain(sentence)):
                 frame = f" {plain(sentence)} ".replace(f" {answer} ", " | ").split()
-                yield from _replaced(frame, title, sentences, answers)
+                yield from _replaced(frame, len(answer.split()), title, sentences, answers)
     stated: dict[tuple[str, str], str] = defaultdict(str)
     for document in documents:
         for what, pattern in _FACTS:
@@ -170,22 +171,24 @@ def _against(answers: list[str], documents: list[dict]) -> Iterator[str]:
                     yield f"{document['title']}: {what} {known} or {found.group(1)}"
 
 
-def _replaced(frame: list[str], title: str, sentences: list[tuple[str, str]], answers: list[str]) -> Iterator[str]:
-    """Sentences that say the frame's words in the frame's order around something else than an answer."""
+def _replaced(
+    frame: list[str], answer_words: int, title: str, sentences: list[tuple[str, str]], answers: list[str]
+) -> Iterator[str]:
+    """Sentences that say the frame's words in the frame's order around something that holds no answer."""
+    known = [plain(answer) for answer in answers]
     hole = frame.index("|")
     before, after = frame[max(0, hole - 4) : hole], frame[hole + 1 : hole + 5]
     if len(frame) < 4:
         return
     for other_title, other in sentences:
         words = plain(other).split()
-        if any(within(plain(answer), plain(other)) for answer in answers):
-            continue
-        if len(words) > len(frame) + 5:
+        if len(words) > len(frame) + answer_words + 4:
             continue
         shared = len(set(frame) & set(words)) / len(set(frame) - {"|"})
         starts = [i for i in range(len(words) + 1) if words[max(0, i - len(before)) : i] == before and i >= len(before)]
         ends = [i for i in range(len(words) + 1) if words[i : i + len(after)] == after]
-        between = any(0 < end - start <= 6 for start in starts for end in ends)
+        held = [words[start:end] for start in starts for end in ends if 0 < end - start <= max(6, answer_words + 2)]
+        between = held and not any(within(answer, " ".join(hole)) for hole in held for answer in known)
         if shared >= 0.8 and between and (title == other_title or shared > 0.9):
             yield f"“{other}” against the answer"
 
@@ -216,7 +219,8 @@ def _asked(question: str) -> list[str]:
     return [word for word in _QUESTION_WORDS if f" {word} " in low]
 
 
-def _lines(path: Path) -> Iterator[dict]:
+def read_lines(path: Path) -> Iterator[dict]:
+    """The objects of a JSONL file, packed with gzip or not."""
     with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as file:
         for line in file:
             yield json.loads(line)
@@ -228,8 +232,8 @@ def main() -> int:
         print(__doc__)
         return 2
     release, corpus = map(Path, sys.argv[1:])
-    items = list(_lines(release / "items.jsonl"))
-    violations = audit(items, Base(_lines(corpus)))
+    items = list(read_lines(release / "items.jsonl"))
+    violations = audit(items, Base(read_lines(corpus)))
     for violation in violations:
         print(f"{violation.item}: ({violation.check}) {violation.what}")
     print(f"{len(items)} items, {len(violations)} violations")

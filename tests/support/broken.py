@@ -1,7 +1,14 @@
-"""Released items broken on purpose: ten ways, each of which (a), (b) or (e) must see. Works on the JSON of items."""
+"""Released items broken on purpose: ten ways, each of which (a), (b) or (e) must see. Works on the JSON of items.
+
+`python -m tests.support.broken RELEASE CORPUS` breaks every item of a release in every way and says what the audit
+misses. Not all of it is a fault: a "real word" may be a common one, a rival sentence may hold another accepted answer.
+"""
 
 import copy
 import re
+import sys
+from collections import Counter
+from pathlib import Path
 
 _COMMON = "Harbour Lights Salt Road Lake River Northern Reel".split()
 
@@ -99,3 +106,20 @@ WAYS = {
     "another type of answer": ("e", _other_type),
     "the question asks otherwise": ("e", _asks_otherwise),
 }
+
+
+def main() -> None:
+    from fictionalhot.audit import Base, audit_item, read_lines
+
+    release, corpus = map(Path, sys.argv[1:])
+    base, missed, made = Base(read_lines(corpus)), Counter(), 0
+    for way, check, broken in planted(read_lines(release / "items.jsonl")):
+        made += 1
+        if not any(violation.check == check for violation in audit_item(broken, base)):
+            missed[way] += 1
+            print(f"missed: {way}: {broken['seed']['id']}: {broken['draft']['fiction']['question']}")
+    print(f"{made} planted, {made - missed.total()} caught, missed: {dict(missed)}")
+
+
+if __name__ == "__main__":
+    main()
