@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from reseek.cli import user_errors
+from reseek.errors import InputError
 from reseek.evaluation.results import Evaluation
 from reseek.report import writers
 from reseek.report.page import all_tables, page
@@ -30,6 +31,8 @@ def main(
     """Write tables, curves and result cards of RUN... as a page that needs nothing else, and as files for papers."""
     folder = out or runs[0] / "report"
     with user_errors():
+        if folder.exists() and not folder.is_dir():
+            raise InputError(f"--out {folder}: is a file; the report is a folder")
         read = [read_run(run) for run in runs]
         evaluations = [run for run in read if isinstance(run, Evaluation)]
         trainings = [run for run in read if isinstance(run, Training)]

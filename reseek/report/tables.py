@@ -128,8 +128,9 @@ def _em(result: SetResult | None, top_k: int) -> Cell:
     if result is None:
         return Cell(DASH)
     failed = f", {result.failed} failed" if result.failed else ""
-    recall = f"r@{top_k} {number(result.recall, 2)}, u {number(result.unanswerable, 2)}"
-    small = (bracket(result.em_interval), f"n {result.questions}{failed}", recall)
+    recall = f"r@{top_k} {number(result.recall, 2)}"
+    unanswerable = f"u {number(result.unanswerable, 2)}"
+    small = (bracket(result.em_interval), f"n {result.questions}{failed}", recall, unanswerable)
     return Cell(number(result.em), tuple(filter(None, small)))
 
 

@@ -127,13 +127,14 @@ def _parts(records: Sequence[EpisodeRecord]) -> list[Sequence[EpisodeRecord]]:
 
 def main(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="folders of evaluations")],
-    out: Annotated[Path | None, typer.Option(help="the page; default: RUN/viewer.html of the first")] = None,
+    out: Annotated[Path | None, typer.Option(help="the page, or its folder; default: the first RUN")] = None,
     most_tokens: Annotated[int, typer.Option(help="leave token probabilities out above so many")] = MOST_TOKENS,
 ) -> None:
     """Write a page in which the trajectories of RUN can be searched, filtered, read and compared side by side."""
     with user_errors():
         read = [read_evaluation(run) for run in runs]
-        path = out or runs[0] / "viewer.html"
+        path = out or runs[0]
+        path = path / "viewer.html" if path.is_dir() else path
         title = "Trajectories: " + ", ".join(run.name for run in read)
         write_text(path, viewer(read, [tokenizer_of(run) for run in read], title, most_tokens=most_tokens))
     print(path)

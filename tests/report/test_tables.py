@@ -63,9 +63,9 @@ def test_exact_match_with_recall_and_unanswerable_share_beside_it(runs):
     table = tables.results(runs)
     assert table.columns == ("nq", "hotpotqa", "average")
     first = cell(table, 0, "nq")
-    assert first.text == "0.750" and "r@1 0.75, u 0.25" in first.small and "n 4" in first.small
+    assert first.text == "0.750" and {"r@1 0.75", "u 0.25"} <= set(first.small) and "n 4" in first.small
     assert cell(table, 0, "hotpotqa").small[1] == "n 3, 1 failed"
-    assert cell(table, 1, "hotpotqa").text == "0.500" and "u –" in cell(table, 1, "nq").small[2]
+    assert cell(table, 1, "hotpotqa").text == "0.500" and "u –" in cell(table, 1, "nq").small
     published = [row for row in table.rows if row.published]
     assert len(published) == len(PUBLISHED) and not any(row.published for row in table.rows[:2])
     assert [one.text for one in published[-1].cells] == ["0.415", "0.328", "0.312"]
