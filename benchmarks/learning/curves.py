@@ -4,6 +4,7 @@ Invariant: all curves are runs of the same length with the same settings but for
 evaluated at its last step, on test questions that no run validates on. Pure: knows nothing of processes or files.
 """
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 
@@ -31,6 +32,11 @@ class Curve:
     seed: int
     train: tuple[str, ...] = ()
     start: tuple[str, ...] = ()
+
+    @property
+    def folder(self) -> str:
+        """The name as a folder's that may stand in an override: a comma there would begin a list."""
+        return re.sub(r"\W+", "-", self.name)
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ class Runs:
 
     def run(self, curve: Curve) -> Result:
         """The curve's result; what was finished before is read."""
-        folder = self.folder / curve.name.replace(" ", "-")
+        folder = self.folder / curve.folder
         wanted = {"curve": asdict(curve) | {"kind": curve.kind.value}, "steps": self.steps, "questions": self.questions}
         if (folder / _RESULT).is_file():
             kept = json.loads((folder / _RESULT).read_text(encoding="utf-8"))
@@ -80,7 +80,7 @@ class Runs:
 
     def by_turns(self, curve: Curve, turns: range) -> dict[int, Measured]:
         """The finished curve's last checkpoint with each turn budget."""
-        folder = self.folder / curve.name.replace(" ", "-")
+        folder = self.folder / curve.folder
         checkpoint = json.loads((folder / _RESULT).read_text(encoding="utf-8"))["checkpoint"]
         return {
             budget: self.evaluate(folder / f"turns-{budget}", f"agent.max_turns={budget}", *_checkpoint(checkpoint))

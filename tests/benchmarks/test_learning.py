@@ -25,7 +25,8 @@ def test_the_plan_has_every_seed_an_ordinary_start_and_controls():
     assert [curve.seed for curve in curves if curve.kind is Kind.LEARNING] == [0, 1, 2]
     assert all(not curve.train for curve in curves if curve.kind is Kind.LEARNING)
     assert sum(curve.kind is Kind.CONTROL for curve in curves) == 4
-    assert len({curve.name for curve in curves}) == len(curves)
+    assert len({curve.folder for curve in curves}) == len(curves)
+    assert not any(set(curve.folder) & set(" ,=") for curve in curves), "a comma in an override begins a list"
     assert all(curve.train for curve in curves if curve.kind is not Kind.LEARNING)
 
 
