@@ -50,6 +50,7 @@ _LOOKED_AT = 200  # validation questions played, greedily and sampled, for the m
 
 CAREFUL = Lesson("careful", steps=2500, learning_rate=2e-3, carelessness=_POOR_QUERIES, laziness=0.05, rounds=2)
 HASTY = Lesson("hasty", steps=100, learning_rate=1e-3, carelessness=_POOR_QUERIES, laziness=0.85)
+_SHORT = 500  # steps: a lesson of no more sees few rows twice, and half the expert's episodes will do
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,8 @@ def ensure_micro(cache_dir: str | Path, world: WorldFiles, start: MicroStart, se
     0 steps: random weights."""
     cache = Path(cache_dir)
     index = cache / "indexes" / f"world-{world.manifest.hash[:12]}"
-    careful = WarmupSettings(replace(CAREFUL, steps=steps), seed)
+    rounds = CAREFUL.rounds if steps > _SHORT else 1
+    careful = WarmupSettings(replace(CAREFUL, steps=steps, rounds=rounds), seed)
     capable = _ensure(cache, world, careful, None, index)
     if start is MicroStart.CAPABLE or not steps:
         return capable
