@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -22,6 +23,7 @@ from fictionalhot.names import Split
 from fictionalhot.world import ensure_world
 from reseek.policy.micro import make_model, make_tokenizer
 from reseek.resolvers import CONF, register_resolvers
+from reseek.settings.questions import KNOWN_SETS
 from tests.support.copying import save_copying_model
 from tests.support.corpora import write
 from tests.support.fiction import PASSAGES as REAL
@@ -35,6 +37,7 @@ pytestmark = pytest.mark.integration
 ROOT = CONF.parent
 SERVE = "python -m corpora serve"
 WARMUP = "python -m reseek.training.warmup"
+BREAK = "python -m tests.support.broken"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
@@ -64,6 +67,8 @@ def inputs(tmp_path_factory) -> Iterator[dict[str, str]]:
             for i in range(600)
         )
     )
+    for name in set(KNOWN_SETS) - {"nq", "fictionalhot"}:
+        shutil.copyfile(questions, folder / f"{name}.test.jsonl")
     model = folder / "model"
     tokenizer = make_tokenizer()
     tokenizer.save_pretrained(model)
@@ -163,7 +168,7 @@ def check(config_name: str, overrides: list[str]) -> None:
 
 
 def test_no_page_is_without_its_commands():
-    kinds = ("python train.py", "python eval.py", "python -m corpora", "python -m fictionalhot", "make ", "pip ")
+    kinds = ("python train.py", "python eval.py", "python -m corpora", "python -m fictionalhot", "make ", "pip ", BREAK)
     assert all(of_kind(kind) for kind in kinds)
     # tests/benchmarks run the benchmarks as they are written in docs/benchmarks.md.
     known = (*kinds, "python -m reseek", "python -m benchmarks.")
@@ -197,11 +202,19 @@ def test_the_service_answers(inputs):
 
 @pytest.mark.parametrize(
     "command",
-    [one for one in of_kind("python -m corpora") if one not in of_kind(SERVE)] + of_kind("python -m fictionalhot"),
+    [one for one in of_kind("python -m corpora") if one not in of_kind(SERVE)]
+    + of_kind(("python -m fictionalhot", BREAK)),
 )
 def test_other_commands_run(command, inputs, tmp_path):
     words = filled(command, {**inputs, "wiki18-index": str(tmp_path / "index")})  # a train command has made the other
-    run = subprocess.run([sys.executable, *words[1:]], capture_output=True, text=True, timeout=300, cwd=tmp_path)
+    run = subprocess.run(
+        [sys.executable, *words[1:]],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
     assert run.returncode == 0, run.stdout + run.stderr
 
 
