@@ -156,13 +156,16 @@ def other_metrics(runs: Sequence[Evaluation]) -> Table:
 
 def verdicts(runs: Sequence[Evaluation]) -> Table:
     """Verdicts against the oracle."""
-    columns = ("judge accuracy", "precision of Yes", "recall of Yes", "labelled", "drop rate")
+    columns = ("judge accuracy", "precision of Yes", "recall of Yes", "labelled", "said No")
     rows = []
     for run, label in zip(runs, labels(runs), strict=True):
         for name, one in run.report.rows.items():
             values = (one.judge_accuracy, one.judge_precision, one.judge_recall, one.labelled_share, one.drop_rate)
             rows.append(Row((*label, name), tuple(Cell(number(value)) for value in values)))
-    note = "Over observations that the oracle has a label for; their share is in the column labelled."
+    note = (
+        "Over observations that the oracle has a label for; their share is in the column labelled. Said No: of all "
+        "judged observations; under keep these stay in the context all the same."
+    )
     return Table("verdicts", "Verdicts against the oracle", (*LABELS, "set"), columns, tuple(rows), note)
 
 
