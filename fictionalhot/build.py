@@ -109,8 +109,8 @@ def main(
     except InputError as error:
         raise _exit(error) from None
     gate = Gate.model_validate_json((out / "release" / "gate.json").read_text(encoding="utf-8"))
+    write_page(out / "release.html", name, items, gate)
     show(gate)
-    probe = None
     if reader:
         try:
             readers = [make_reader(named, None, cache) for named in reader]
@@ -118,7 +118,7 @@ def main(
         except InputError as error:
             raise _exit(error) from None
         show_probe(probe)
-    write_page(out / "release.html", name, items, gate, rows(probe) if probe else ())
+        write_page(out / "release.html", name, items, gate, rows(probe))
     print(f"{out / 'release'}: {manifest.items} items, {manifest.documents} documents, {manifest.proof_level}")
 
 
