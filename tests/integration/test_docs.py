@@ -146,6 +146,18 @@ def filled(command: str, inputs: dict[str, str]) -> list[str]:
     return [f"{word[:-3]}{inputs[files[word[:-4]]]}" if word.endswith("=...") else word for word in words]
 
 
+def ran(words: list[str], cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A `python ...` command of a page, run to its end."""
+    return subprocess.run(
+        [sys.executable, *words[1:]],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        cwd=cwd,
+        env=os.environ | {"PYTHONPATH": str(ROOT)} | environment,
+    )
+
+
 def of_kind(start: str | tuple[str, ...]) -> list[str]:
     return [command for command in commands() if command.startswith(start)]
 
@@ -207,14 +219,7 @@ def test_the_service_answers(inputs):
 )
 def test_other_commands_run(command, inputs, tmp_path):
     words = filled(command, {**inputs, "wiki18-index": str(tmp_path / "index")})  # a train command has made the other
-    run = subprocess.run(
-        [sys.executable, *words[1:]],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-    )
+    run = ran(words, tmp_path)
     assert run.returncode == 0, run.stdout + run.stderr
 
 
@@ -233,14 +238,7 @@ def test_the_commands_on_oracles_run_one_after_the_other(shared_cache, tmp_path)
     for command in of_kind("python -m reseek.oracle"):
         words = filled(command, {name: str(value) for name, value in placeholders.items()})
         words += less[words[2].rpartition(".")[2]]
-        run = subprocess.run(
-            [sys.executable, *words[1:]],
-            capture_output=True,
-            text=True,
-            timeout=300,
-            cwd=tmp_path,
-            env=os.environ | {"PYTHONPATH": str(ROOT)},
-        )
+        run = ran(words, tmp_path)
         assert run.returncode == 0, command + run.stdout + run.stderr
 
 
@@ -256,14 +254,8 @@ def test_the_commands_on_results_run_one_after_the_other(inputs, shared_cache, t
     with Endpoint(lambda _: (200, '{"correct": true}')) as endpoint:
         placeholders |= {"CHECKPOINT": str(model), "http://127.0.0.1:8000/v1": endpoint.url}
         for words in [first, *(filled(command, placeholders) for command in of_kind(RESULTS))]:
-            run = subprocess.run(
-                [sys.executable, *words[1:], *(less if "reseek.ablate" in words else ())],
-                capture_output=True,
-                text=True,
-                timeout=300,
-                cwd=tmp_path,
-                env=os.environ | {"PYTHONPATH": str(ROOT), "RESEEK_CACHE": str(shared_cache)},
-            )
+            words += less if "reseek.ablate" in words else []
+            run = ran(words, tmp_path, RESEEK_CACHE=str(shared_cache))
             assert run.returncode == 0, " ".join(words) + run.stdout + run.stderr
     assert (tmp_path / "example" / "viewer.html").is_file()
 
@@ -272,14 +264,7 @@ def test_the_commands_that_make_the_micro_model_run_one_after_the_other(shared_c
     world = ensure_world(shared_cache / "world-0", 0)
     for command in of_kind(WARMUP):
         words = [*filled(command, {"WORLD": str(world.folder)}), "--steps", "2"]
-        run = subprocess.run(
-            [sys.executable, *words[1:]],
-            capture_output=True,
-            text=True,
-            timeout=300,
-            cwd=tmp_path,
-            env=os.environ | {"PYTHONPATH": str(ROOT)},
-        )
+        run = ran(words, tmp_path)
         assert run.returncode == 0, command + run.stdout + run.stderr
     assert (tmp_path / "LAZY" / "model.safetensors").is_file()
 
@@ -291,5 +276,5 @@ OF_A_RUN = [command for command in of_kind("python -m reseek") if not command.st
 @pytest.mark.parametrize("command", OF_A_RUN)
 def test_commands_on_a_run_work(command, grpo, tmp_path):
     words = filled(command, {"RUN": str(grpo.folder), "MODEL": str(tmp_path / "model")})
-    run = subprocess.run([sys.executable, *words[1:]], capture_output=True, text=True, timeout=300, cwd=tmp_path)
+    run = ran(words, tmp_path)
     assert run.returncode == 0, run.stdout + run.stderr
