@@ -108,7 +108,7 @@ def audit_item(item: dict, base: Base) -> Iterator[Violation]:
     for answer in fiction["golden_answers"]:
         if not any(within(plain(answer), plain(document["text"])) for document in hops):
             yield violation("b", f"{answer} is not stated")
-    yield from (violation("b", what) for what in _against(fiction["golden_answers"], documents))
+    yield from (violation("b", what) for what in contradictions(fiction["golden_answers"], documents))
 
     if len({document["hop"] for document in hops}) != len(seed["hops"]):
         yield violation("e", f"{len(seed['hops'])} hops became {len({document['hop'] for document in hops})}")
@@ -149,7 +149,8 @@ _SORT = frozenset(
 )
 
 
-def _against(answers: list[str], documents: list[dict]) -> Iterator[str]:
+def contradictions(answers: list[str], documents: list[dict]) -> Iterator[str]:
+    """What the documents say against the answers, and two values of one fact."""
     sentences = [
         (document["title"], sentence)
         for document in documents

@@ -70,6 +70,7 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path):
     write_text(path, "első")
     with pytest.raises(UnicodeEncodeError):
         write_text(path, "broken \ud800")
+    assert list(path.parent.iterdir()) == [path], "a temporary file was left"
     assert path.read_text(encoding="utf-8") == "első"
     write_text(path, "second")
     assert path.read_text() == "second"

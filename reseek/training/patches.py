@@ -166,8 +166,8 @@ def _seeded_requests_in_chunks() -> None:
 
     def _bookkeeping_sync(self, *args, **kwargs):
         batch = self.input_batch
-        thrown_away = numpy.nonzero(self.discard_request_mask.np[: batch.num_reqs])[0]
-        held = {int(i): batch.generators.pop(int(i)) for i in thrown_away if int(i) in batch.generators}
+        thrown_away = numpy.nonzero(self.discard_request_mask.np[: batch.num_reqs])[0].tolist()
+        held = {i: batch.generators.pop(i) for i in thrown_away if i in batch.generators}
         try:
             return original(self, *args, **kwargs)
         finally:

@@ -1,10 +1,11 @@
 """What an item must prove: the builder's checks and the independent audit see every fault that is planted."""
 
+import copy
 from collections import Counter
 
 import pytest
 
-from fictionalhot.audit import Base, audit, audit_item
+from fictionalhot.audit import Base, audit, audit_item, contradictions, plain
 from fictionalhot.prove import found, prove
 from fictionalhot.records import Check, Draft, Fact, Kind, Reason, Renaming
 from fictionalhot.release import Item
@@ -50,6 +51,40 @@ def test_the_builders_own_checks_catch_them_too(made):
 def test_two_items_with_one_title(made, base):
     copy = {**made[1], "draft": {**made[1]["draft"], "documents": made[0]["draft"]["documents"]}}
     assert any("as well" in violation.what for violation in audit([made[0], copy], base))
+
+
+@pytest.mark.parametrize(
+    ("answers", "stated", "rival"),
+    [
+        (
+            ["film was originally set to be released in May 1948"],
+            "The film was originally set to be released in May 1948, but was delayed due to the scandal.",
+            "The film was originally set to be released in May 4271, but was delayed due to the scandal.",
+        ),
+        (
+            ["Sikhirane", "Nemnenan"],
+            "Rinsal plays the joker Sikhirane / Nemnenan in the film.",
+            "Rinsal plays the joker Vokmunder / Nemnenan in the film.",
+        ),
+    ],
+    ids=["of many words", "beside another accepted answer"],
+)
+def test_the_audit_sees_a_rival(answers, stated, rival):
+    pages = [{"title": "T", "text": text} for text in (stated, rival)]
+    assert list(contradictions(answers, pages[:1])) == []
+    assert any(rival in found for found in contradictions(answers, pages))
+
+
+def test_the_audit_reads_what_stands_in_a_titles_brackets(made, base):
+    broken = copy.deepcopy(made[0])
+    broken["seed"]["hops"][0][0]["title"] += " (Zembrovian film)"
+    assert not list(audit_item(broken, base))
+    broken["draft"]["fiction"]["question"] = broken["draft"]["fiction"]["question"][:-1] + " of Zembrovian?"
+    assert "a" in {violation.check for violation in audit_item(broken, base)}
+
+
+def test_the_audit_reads_a_dotless_i_as_the_letter_that_it_is_in_capitals():
+    assert plain("Kınar") == plain("Kınar".upper())
 
 
 def one(changes=None, **documents):

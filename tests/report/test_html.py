@@ -85,3 +85,17 @@ def test_pictures_hold_no_script_and_no_name_as_markup(hostile):
 def test_the_scripts_never_write_markup():
     code = str(inline("viewer.js").text)
     assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function|</script", code)
+
+
+def test_where_pages_are_written(tmp_path, capsys):
+    from reseek.report.__main__ import main as report
+    from reseek.report.view import main as view
+
+    make_run(tmp_path / "run", {"nq": [question(0, "France", "Paris")]})
+    pages = tmp_path / "pages"
+    pages.mkdir()
+    view([tmp_path / "run"], out=pages)
+    assert [path.name for path in pages.iterdir()] == ["viewer.html"]
+    with pytest.raises(SystemExit):
+        report([tmp_path / "run"], out=pages / "viewer.html")
+    assert "is a file; the report is a folder" in capsys.readouterr().err
