@@ -7,7 +7,7 @@
     python eval.py run.dir=FOLDER ...                  resume an evaluation that was stopped
 
 Groups: policy questions corpus agent method rewards oracle search cluster. All keys: conf/eval.yaml; what they mean:
-reseek/config.py and reseek/settings/. Results: result.md, result.json and episodes/<set>.jsonl in the run's folder.
+reseek/config/agent.py and reseek/config/. Results: result.md, result.json and episodes/<set>.jsonl in the run's folder.
 """
 
 import sys
@@ -15,8 +15,8 @@ import sys
 import hydra
 from omegaconf import DictConfig
 
-from reseek.cli import run_command, user_errors
-from reseek.resolvers import register_resolvers
+from reseek.config.resolvers import register_resolvers
+from reseek.run.command import run_command, user_errors
 
 register_resolvers()
 

@@ -6,7 +6,7 @@
     python train.py stage=sft policy.warmup_steps=0   imitate episodes first (docs/sft.md)
     python train.py --help                            all groups and keys
 
-Configuration: conf/train.yaml; what each key means: reseek/config.py and reseek/settings/.
+Configuration: conf/train.yaml; what each key means: reseek/config/agent.py and reseek/config/.
 """
 
 import sys
@@ -16,9 +16,9 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from reseek.cli import run_command, user_errors
-from reseek.resolvers import register_resolvers
-from reseek.settings import Stage, check_overrides, stage_of
+from reseek.config.resolvers import register_resolvers
+from reseek.config.settings import Stage, check_overrides, stage_of
+from reseek.run.command import run_command, user_errors
 
 register_resolvers()
 
@@ -56,7 +56,7 @@ def _trained(config: DictConfig, stage: Stage) -> Path:
 
 
 def _say_checkpoints(folder: Path) -> None:
-    from reseek.training.best import read_best
+    from reseek.training.checkpoints import read_best
     from reseek.training.launch import last_checkpoint
 
     curve = folder / "curve.png"

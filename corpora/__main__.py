@@ -1,9 +1,9 @@
 """The command line of corpora. Each topic's commands stand in a file of their own; here is their order."""
 
-from corpora.cli import app
-from corpora.cli_coverage import coverage
-from corpora.cli_index import adopt, build, export, info, search, verify
-from corpora.cli_versions import inject, remove
+from corpora.cli.index import adopt, build, export, info, search, verify
+from corpora.cli.program import app
+from corpora.cli.versions import inject, remove
+from reseek.evaluation.cli_coverage import coverage
 from reseek.search.service import serve_index
 
 for command in (build, adopt, verify, info, search, inject, remove, export, coverage):

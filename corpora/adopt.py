@@ -12,11 +12,11 @@ from pathlib import Path
 
 from corpora.build import check_parameters, finished_files, now
 from corpora.engine import ANALYZER, writing
+from corpora.hard_links import link_files
 from corpora.ids import SeenIds, first_repeat
+from corpora.index_folder import building
 from corpora.jvm import engine_versions
-from corpora.links import link_files
 from corpora.manifest import FORMAT, MANIFEST_NAME, Manifest, Source, Storing, hash_files, index_files, write_manifest
-from corpora.places import building
 from corpora.progress import PatientBar
 from corpora.reader import Reader
 from corpora.record import Fingerprint

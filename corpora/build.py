@@ -1,8 +1,9 @@
 """Build the Lucene index of a corpus file.
 
 Invariant: a folder under the index's name holds every passage of the corpus exactly once, or it does not come to be
-(`corpora.places`). Counts are compared at each batch and again on the finished index, because Anserini drops a document
-that it can't index without an error. Passages stream through in batches; of the ids only eight bytes each stay.
+(`corpora.index_folder`). Counts are compared at each batch and again on the finished index, because Anserini drops a
+document that it can't index without an error. Passages stream through in batches; of the ids only eight bytes each
+stay.
 
 Lucene commits every million passages; a build that was killed or interrupted goes on from there when it is started
 again. Does not know how an index is searched (`reseek.search.lucene`).
@@ -15,10 +16,10 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from corpora.begun import Begun
 from corpora.documents import document_of
 from corpora.engine import ANALYZER, BATCH, add_documents, batched, indexer, writing
 from corpora.ids import SeenIds, first_repeat
+from corpora.index_folder import building
 from corpora.jvm import engine_versions
 from corpora.manifest import (
     FORMAT,
@@ -32,11 +33,11 @@ from corpora.manifest import (
     write_manifest,
 )
 from corpora.passages import Format, corpus_format, numbered_passages
-from corpora.places import building
 from corpora.prefetch import prefetched
 from corpora.progress import PatientBar
 from corpora.reader import Reader
 from corpora.record import Fingerprint, Passage
+from corpora.resume_mark import Begun
 from reseek.errors import InputError
 
 Report = Callable[[int, str], None]

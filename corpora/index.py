@@ -14,8 +14,8 @@ from corpora.dense.build import DenseSpec, build_dense
 from corpora.dense.manifest import DenseManifest, check_dense_files
 from corpora.dense.models import model_folder, model_hash
 from corpora.engine import BATCH
+from corpora.index_folder import BeingMade, InTheWay, is_empty
 from corpora.manifest import Manifest, OldFormat, check_chain, check_files, read_manifest, require_match
-from corpora.places import BeingMade, InTheWay, is_empty
 from corpora.progress import PatientBar
 from corpora.reader import Reader
 from corpora.record import Fingerprint

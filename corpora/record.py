@@ -10,6 +10,7 @@ Knows nothing of files or indexes. Pure.
 
 import hashlib
 import json
+from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
@@ -56,3 +57,13 @@ def _hash(passage: Passage) -> int:
     # A JSON array: unambiguous whatever the strings hold.
     record = json.dumps([passage.id, passage.title, passage.text], ensure_ascii=False, separators=(",", ":"))
     return int.from_bytes(hashlib.sha256(record.encode("utf-8", "surrogatepass")).digest())
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One retrieved passage. `score` is the retriever's own, comparable within one query only."""
+
+    id: str
+    title: str
+    text: str
+    score: float

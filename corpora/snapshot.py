@@ -17,8 +17,9 @@ from pathlib import Path
 from corpora.additions import Additions, Done, additions, check_distinct
 from corpora.build import check_count, finished_files, now
 from corpora.engine import BATCH, add_passages, batched, delete_passages, indexer, merge_deletes, writing
+from corpora.hard_links import link_files
+from corpora.index_folder import building
 from corpora.jvm import engine_versions
-from corpora.links import link_files
 from corpora.manifest import (
     FileRecord,
     Manifest,
@@ -29,7 +30,6 @@ from corpora.manifest import (
     write_manifest,
 )
 from corpora.passages import Format
-from corpora.places import building
 from corpora.progress import PatientBar
 from corpora.reader import Reader
 from corpora.record import Fingerprint, Passage

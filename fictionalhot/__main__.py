@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from fictionalhot.names import Split
-from fictionalhot.universe.write import write_universe
-from fictionalhot.world import DEFAULT_SIZES, WorldSizes, ensure_world
+from fictionalhot.worlds.large.write import write_universe
+from fictionalhot.worlds.small.names import Split
+from fictionalhot.worlds.small.world import DEFAULT_SIZES, WorldSizes, ensure_world
 from reseek.errors import InputError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Fictional worlds: facts that exist nowhere else.")

@@ -29,3 +29,8 @@ def first_problem(error: ValidationError) -> str:
     problem = error.errors(include_url=False)[0]
     field = ".".join(str(part) for part in problem["loc"])
     return f"{field}: {problem['msg']}" if field else problem["msg"]
+
+
+def one_line(message: str) -> str:
+    """A message of several lines (Hydra lists options below each other) as one."""
+    return " ".join(part.strip() for part in message.splitlines() if part.strip())

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from reseek.environment import QUIET_THREADS
+from reseek.run.variables import QUIET_THREADS
 
 # A busy machine is no failure: property tests have no deadline per example.
 settings.register_profile("reseek", deadline=None)

@@ -187,8 +187,8 @@ for name in sys.argv[1:]:
 
 @pytest.mark.parametrize(
     "module",
-    ["reseek", "reseek.errors", "reseek.questions", "reseek.search", "reseek.policy", "reseek.policy.smollm2",
-     "reseek.grammar", "reseek.context", "reseek.reward"],
+    ["reseek", "reseek.errors", "reseek.questions.record", "reseek.search", "reseek.policy", "reseek.policy.smollm2",
+     "reseek.agent.grammar", "reseek.agent.context", "reseek.rewards.reward"],
 )
 def test_core_imports_without_the_stack(module: str) -> None:
     done = subprocess.run([sys.executable, "-c", CORE, module], cwd=ROOT, capture_output=True, text=True, check=False)

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
-from reseek.grammar import TAGS, neutralise
-from reseek.policy.micro import make_tokenizer
-from reseek.prompts import passages
-from reseek.search import Hit
-from reseek.texts import EpisodeTexts, control_tokens
+from corpora.record import Hit
+from reseek.agent.grammar import TAGS, neutralise
+from reseek.agent.prompts import passages
+from reseek.agent.tokens import EpisodeTexts, control_tokens
+from reseek.micro.model import make_tokenizer
 from tests.support.untrusted import HOSTILE, TAG, assert_harmless, assert_nothing_is_forged, forms, hostile_texts
 
 # As published in Qwen2.5's tokenizer.json: the first group is special, the second is not.

@@ -23,12 +23,12 @@ from benchmarks.evaluate.report import race_table, summary, view_table
 from benchmarks.rollout.engine import ExactEngine
 from benchmarks.rollout.lengths import read_lengths
 from benchmarks.rollout.workload import make_workload
-from reseek.environment import cpu_environment
+from reseek.config.policy import MicroStart
+from reseek.config.run import ClusterSettings
 from reseek.errors import InputError
-from reseek.evaluation.records import EpisodeRecord
-from reseek.settings.policy import MicroStart
-from reseek.settings.run import ClusterSettings
-from reseek.terminal import output_to
+from reseek.rollout.records import EpisodeRecord
+from reseek.run.terminal import output_to
+from reseek.run.variables import cpu_environment
 
 EPISODES_VIEWED = 10_000
 _WIDTH = 140
@@ -99,11 +99,11 @@ def main(
 
 def _races(cache: Path, plan: Plan, console: Console) -> tuple[list[Race], list[EpisodeRecord]]:
     # Here: these import torch.
-    from fictionalhot.world import ensure_world
-    from reseek.policy.micro import make_tokenizer, syllable_ids
+    from fictionalhot.worlds.small.world import ensure_world
+    from reseek.micro.demonstrations import MICRO_AGENT
+    from reseek.micro.model import make_tokenizer, syllable_ids
+    from reseek.micro.warmup import ensure_micro
     from reseek.policy.vllm import EngineOptions, VllmPolicy
-    from reseek.training.demonstrations import MICRO_AGENT
-    from reseek.training.warmup import ensure_micro
 
     world = ensure_world(cache / "world-0")
     model = ensure_micro(cache, world, MicroStart.CAPABLE, seed=0, steps=0)  # random: what it says is thrown away

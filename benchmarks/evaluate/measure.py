@@ -16,8 +16,8 @@ from statistics import median
 from benchmarks.evaluate.planned import evaluate
 from benchmarks.rollout.strategies import Recorder
 from benchmarks.rollout.workload import Call, Engine, WorkDiffers, Workload
-from reseek.evaluation.records import EpisodeRecord
 from reseek.policy import Sample
+from reseek.rollout.records import EpisodeRecord
 
 
 @dataclass(frozen=True)

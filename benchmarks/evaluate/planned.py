@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.rollout.workload import Call, Engine, PlannedEpisode, WorkDiffers, Workload
-from reseek.config import OracleConfig, RewardConfig
-from reseek.episode import EpisodeTexts
-from reseek.evaluation.records import EpisodeRecord
-from reseek.evaluation.runner import Room, run_sets
+from corpora.record import Hit
+from reseek.agent.episode import EpisodeTexts
+from reseek.config.oracle import OracleConfig
+from reseek.config.rewards import RewardConfig
 from reseek.oracle.literal import LiteralOracle
 from reseek.policy import Sample
-from reseek.questions import Question
-from reseek.search import Hit
+from reseek.questions.record import Question
+from reseek.rollout.environment import Room
+from reseek.rollout.records import EpisodeRecord
+from reseek.rollout.runner import run_sets
 
 SET = "planned"
 

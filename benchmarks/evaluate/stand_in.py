@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.evaluate.planned import SET
-from reseek.config import OracleConfig, RewardConfig
+from reseek.config.oracle import OracleConfig
+from reseek.config.rewards import RewardConfig
 from reseek.evaluation.conditions import Conditions
-from reseek.evaluation.records import EpisodeRecord
 from reseek.evaluation.results import Evaluation
-from reseek.training.demonstrations import MICRO_AGENT
+from reseek.micro.demonstrations import MICRO_AGENT
+from reseek.rollout.records import EpisodeRecord
 
 
 def stand_in(records: Sequence[EpisodeRecord]) -> Evaluation:

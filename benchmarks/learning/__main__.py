@@ -19,7 +19,7 @@ from benchmarks.learning.curves import Result, plan
 from benchmarks.learning.report import draw, summary, table
 from benchmarks.learning.runs import ROOT, Runs
 from corpora.progress import PatientBar
-from reseek.cli import user_errors
+from reseek.run.command import user_errors
 
 _WIDTH = 130
 _TURNS = range(5)
@@ -84,20 +84,20 @@ def _facts() -> dict[str, Any]:
 
 def _quick(console: Console) -> dict[str, Any]:
     """The two shipped checkpoints on a few test questions, in this process."""
-    from fictionalhot.names import Split
-    from reseek.environment import quiet_models
-    from reseek.questions import read_questions
+    from fictionalhot.worlds.small.names import Split
+    from reseek.questions.record import read_questions
+    from reseek.run.variables import quiet_models
 
     quiet_models()
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     from corpora.index import ensure_index
-    from fictionalhot.world import ensure_world
-    from reseek.policy.shipped import ensure_shipped
+    from fictionalhot.worlds.small.world import ensure_world
+    from reseek.config.policy import MicroStart
+    from reseek.micro.checkpoints import ensure_shipped
+    from reseek.micro.held_out import look
     from reseek.search.lucene import LuceneSearch
-    from reseek.settings.policy import MicroStart
-    from reseek.training.held_out import look
 
     torch.set_num_threads(len(os.sched_getaffinity(0)))
     cache = Path(os.environ.get("RESEEK_CACHE", ".cache/reseek")).resolve()

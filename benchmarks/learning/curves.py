@@ -84,7 +84,7 @@ class Result:
         return self.after.low > self.before.high
 
 
-# Half of the careful lesson (reseek/training/warmup.py) has been learnt when so many of its steps are over.
+# Half of the careful lesson (reseek/micro/warmup.py) has been learnt when so many of its steps are over.
 HALF_TRAINED = 700
 
 

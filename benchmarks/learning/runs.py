@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmarks.learning.curves import Curve, Measured, Point, Result
 from reseek.errors import InputError
-from reseek.runfolder import write_json
+from reseek.run.folder import write_json
 
 ROOT = Path(__file__).resolve().parents[2]
 _RESULT = "curve.json"

@@ -15,9 +15,9 @@ import typer
 from rich.console import Console
 
 from benchmarks.oracle.workload import make_workload
-from reseek.cli import user_errors
-from reseek.environment import quiet_models
 from reseek.errors import InputError
+from reseek.run.command import user_errors
+from reseek.run.variables import quiet_models
 
 _WIDTH = 120
 
@@ -53,10 +53,10 @@ def main(
         quiet_models()
         from benchmarks.oracle.measure import measure
         from benchmarks.oracle.report import summary, table
-        from reseek.config import OracleName
-        from reseek.oracle.calibrate import read_oracle
-        from reseek.oracle.retrieved import opened
-        from reseek.questions import read_questions
+        from reseek.config.oracle import OracleName
+        from reseek.oracle.making.calibrate import read_oracle
+        from reseek.oracle.making.retrieved_passages import opened
+        from reseek.questions.record import read_questions
 
         config = read_oracle(oracle or ["oracle=minilm"])
         if config.name in (OracleName.LITERAL, OracleName.SUPPORTING):
@@ -85,8 +85,8 @@ def _material(questions: Path | None, corpus: Path | None, seed: int) -> Iterato
     if questions is not None and corpus is not None:
         yield questions, corpus
         return
-    from fictionalhot.names import Split
-    from fictionalhot.world import ensure_world
+    from fictionalhot.worlds.small.names import Split
+    from fictionalhot.worlds.small.world import ensure_world
 
     with tempfile.TemporaryDirectory(prefix="reseek-oracle-") as folder:
         made = ensure_world(Path(folder) / "world", seed)

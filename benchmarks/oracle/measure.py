@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.oracle.workload import Session
-from reseek.config import OracleConfig
+from reseek.config.oracle import OracleConfig
 from reseek.oracle import make_oracle
 from reseek.oracle.literal import answer_labels
 from reseek.oracle.pair_oracle import PairOracle

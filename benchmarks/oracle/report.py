@@ -6,7 +6,7 @@ from typing import Any
 from rich.table import Table
 
 from benchmarks.oracle.measure import Measured
-from reseek.config import OracleConfig
+from reseek.config.oracle import OracleConfig
 
 GOAL = 5.0
 

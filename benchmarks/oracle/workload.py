@@ -13,8 +13,8 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reseek.prompts import passages
-from reseek.questions import Question
+from reseek.agent.prompts import passages
+from reseek.questions.record import Question
 from reseek.search import Search
 
 _WAYS = 6

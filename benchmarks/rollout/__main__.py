@@ -22,11 +22,11 @@ from benchmarks.rollout.lengths import read_lengths
 from benchmarks.rollout.measure import Bench, Duel, Pair, Strategy, measure
 from benchmarks.rollout.report import summary, table
 from benchmarks.rollout.workload import make_workload
-from reseek.environment import cpu_environment
+from reseek.config.policy import MicroStart
+from reseek.config.run import ClusterSettings
 from reseek.errors import InputError
-from reseek.settings.policy import MicroStart
-from reseek.settings.run import ClusterSettings
-from reseek.terminal import output_to
+from reseek.run.terminal import output_to
+from reseek.run.variables import cpu_environment
 
 IN_FLIGHT = 128
 _20_MS = Latency("log-normal, mean 20 ms", 0.02)
@@ -104,11 +104,11 @@ def main(
 def _run(cache: Path, plan: Plan, console: Console) -> tuple[list[Duel], str]:
     """The duels, and how the engine's prefix cache was set."""
     # Here: these import torch.
-    from fictionalhot.world import ensure_world
-    from reseek.policy.micro import make_tokenizer, syllable_ids
+    from fictionalhot.worlds.small.world import ensure_world
+    from reseek.micro.demonstrations import MICRO_AGENT
+    from reseek.micro.model import make_tokenizer, syllable_ids
+    from reseek.micro.warmup import ensure_micro
     from reseek.policy.vllm import EngineOptions, VllmPolicy
-    from reseek.training.demonstrations import MICRO_AGENT
-    from reseek.training.warmup import ensure_micro
 
     world = ensure_world(cache / "world-0")
     model = ensure_micro(cache, world, MicroStart.CAPABLE, seed=0, steps=0)  # random: what it says is thrown away

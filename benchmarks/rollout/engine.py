@@ -6,7 +6,7 @@ what the episodes cost besides weighs the most. Knows nothing of episodes.
 """
 
 from benchmarks.rollout.workload import Call
-from reseek.grammar import STOP
+from reseek.agent.grammar import STOP
 from reseek.policy import Sample
 from reseek.policy.vllm import VllmPolicy
 

@@ -11,7 +11,8 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reseek.search import Hit, Search
+from corpora.record import Hit
+from reseek.search import Search
 
 SPREAD = 0.8  # the slowest of 100 queries takes about 6.4 times the median: a remote service under load
 

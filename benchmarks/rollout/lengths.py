@@ -75,15 +75,15 @@ def record(cache: Path) -> tuple[EpisodeLengths, ...]:
     """Play the expert and count."""
     # Here, so that reading the file needs neither torch nor a JVM.
     from corpora.index import ensure_index
-    from fictionalhot.names import Split
-    from fictionalhot.world import ensure_world
-    from reseek.context import Append, Source
-    from reseek.episode import EpisodeTexts, prompt_ids, run_episode
-    from reseek.policy.micro import make_tokenizer
-    from reseek.policy.scripted import ScriptedPolicy
-    from reseek.questions import read_questions
+    from fictionalhot.worlds.small.names import Split
+    from fictionalhot.worlds.small.world import ensure_world
+    from reseek.agent.context import Append, Source
+    from reseek.agent.episode import EpisodeTexts, prompt_ids, run_episode
+    from reseek.micro.demonstrations import MICRO_AGENT
+    from reseek.micro.expert import ScriptedPolicy
+    from reseek.micro.model import make_tokenizer
+    from reseek.questions.record import read_questions
     from reseek.search.lucene import LuceneSearch
-    from reseek.training.demonstrations import MICRO_AGENT
 
     world = ensure_world(cache / "world-0")
     index = cache / "indexes" / f"world-{world.manifest.hash[:12]}"

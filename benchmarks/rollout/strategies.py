@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from contextlib import contextmanager
 
 from benchmarks.rollout.workload import Call, Engine, Workload, play
+from corpora.record import Hit
 from reseek.policy import Sample
-from reseek.search import Hit, Search
+from reseek.search import Search
 
 
 class Recorder:
@@ -39,7 +40,7 @@ def _plain_errors():
 
 
 async def asynchronous(workload: Workload, engine: Engine, search: Search, in_flight: int) -> None:
-    """At most `in_flight` episodes at once, as in `reseek.evaluation.runner`."""
+    """At most `in_flight` episodes at once, as in `reseek.rollout.runner`."""
     waiting = iter(workload.episodes)
 
     async def work() -> None:

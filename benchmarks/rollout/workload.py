@@ -14,11 +14,12 @@ from itertools import cycle, islice
 from typing import Protocol
 
 from benchmarks.rollout.lengths import EpisodeLengths
-from reseek.config import AgentConfig
-from reseek.episode import EpisodeTexts, StopReason, run_episode
-from reseek.grammar import Action, render
+from corpora.record import Hit
+from reseek.agent.episode import EpisodeTexts, StopReason, run_episode
+from reseek.agent.grammar import Action, render
+from reseek.config.agent import AgentConfig
 from reseek.policy import Sample
-from reseek.search import Hit, Search
+from reseek.search import Search
 
 
 class WorkDiffers(Exception):

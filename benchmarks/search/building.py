@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.search.material import Material
 from reseek.errors import InputError
-from reseek.search.opening import open_index
+from reseek.search.open_index import open_index
 
 
 def ensure_index(material: Material, cache: Path) -> tuple[Path, dict]:

@@ -19,9 +19,8 @@ from statistics import median
 from benchmarks.search.material import Material
 from corpora.build import build_index
 from corpora.passages import read_passages
-from corpora.record import Passage
+from corpora.record import Hit, Passage
 from corpora.snapshot import Phase, inject
-from reseek.search import Hit
 from reseek.search.lucene import LuceneSearch
 
 ADDED, K, QUERIES, WARM = 2000, 10, 500, 3

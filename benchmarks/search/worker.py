@@ -16,8 +16,9 @@ import psutil
 
 from benchmarks.search.play import Connection, K, play
 from corpora.jvm import java_class
-from reseek.environment import quiet_models
-from reseek.search import Hit, make_search
+from corpora.record import Hit
+from reseek.run.variables import quiet_models
+from reseek.search.making import make_search
 
 
 def main() -> None:

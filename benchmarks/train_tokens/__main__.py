@@ -45,7 +45,7 @@ def main(
     from benchmarks.train_tokens.play import Turns, play
     from benchmarks.train_tokens.report import Case, summary, table, verdict
     from benchmarks.train_tokens.setups import Setup, read_setups
-    from reseek.config import ContextPolicy
+    from reseek.config.agent import ContextPolicy
 
     def measure(setup: Setup, turns: Turns, context: ContextPolicy, no_rate: float) -> Case:
         sessions = play(setup.workload, context, no_rate, turns)

@@ -14,8 +14,8 @@ from verl.trainer.ppo.padding_utils import SYNTHETIC_PADDING_SEQ_LEN
 from verl.utils.seqlen_balancing import rearrange_micro_batches
 
 from benchmarks.train_tokens.count import Fed
-from reseek.training.layout import Layout, lay_out
-from reseek.training.micro_batches import cut_by_length
+from reseek.training.credit.batch_layout import Layout, lay_out
+from reseek.training.verl_plugin.micro_batches import cut_by_length
 
 
 def feed(sessions: Sequence[Hashable], lengths: Sequence[int], *, steps: int, workers: int, forward_tokens: int) -> Fed:

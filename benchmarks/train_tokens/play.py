@@ -15,13 +15,13 @@ from enum import Enum
 from functools import lru_cache
 
 from benchmarks.train_tokens.count import Session
-from reseek.config import AgentConfig, ContextPolicy
-from reseek.context import segments
-from reseek.episode import EpisodeTexts, StopReason, run_episode
-from reseek.grammar import Action, Verdict, render
+from corpora.record import Hit
+from reseek.agent.context import segments
+from reseek.agent.episode import EpisodeTexts, StopReason, run_episode
+from reseek.agent.grammar import Action, Verdict, render
+from reseek.config.agent import AgentConfig, ContextPolicy
+from reseek.micro.model import make_tokenizer, syllable_ids
 from reseek.policy import Sample
-from reseek.policy.micro import make_tokenizer, syllable_ids
-from reseek.search import Hit
 
 QUERY_WORDS = 3
 

@@ -12,7 +12,7 @@ from rich.table import Table
 from benchmarks.train_tokens.count import Counts
 from benchmarks.train_tokens.play import Turns
 from benchmarks.train_tokens.setups import Setup
-from reseek.config import ContextPolicy
+from reseek.config.agent import ContextPolicy
 
 GOAL = 1.05
 

@@ -11,8 +11,8 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from benchmarks.train_tokens.play import Lengths, Workload
-from reseek.config import AgentConfig
-from reseek.resolvers import CONF, register_resolvers
+from reseek.config.agent import AgentConfig
+from reseek.config.resolvers import CONF, register_resolvers
 
 # Tokens of the embedded world's texts in the micro model's tokenizer, measured: questions 7-16, passages 28-40 with
 # their heading (of about 7), the scripted expert's calls 7-15.

@@ -18,11 +18,11 @@ from corpora.dense.manifest import VECTORS_NAME, DenseManifest, Similarity
 from corpora.dense.store import PassageStore, PassageWriter
 from corpora.dense.vectors import open_vectors
 from corpora.engine import writing
+from corpora.hard_links import link_file
 from corpora.ids import SeenIds
-from corpora.links import link_file
+from corpora.index_folder import building
 from corpora.manifest import write_manifest
 from corpora.passages import Format, corpus_format, numbered_passages
-from corpora.places import building
 from corpora.progress import PatientBar
 from corpora.record import Fingerprint
 from reseek.errors import InputError

@@ -24,9 +24,9 @@ from corpora.dense.store import PassageWriter
 from corpora.dense.vectors import open_vectors, writing_vectors
 from corpora.engine import batched, writing
 from corpora.ids import SeenIds
+from corpora.index_folder import building
 from corpora.manifest import write_manifest
 from corpora.passages import Format, corpus_format, numbered_passages
-from corpora.places import building
 from corpora.progress import PatientBar
 from corpora.record import Fingerprint
 from reseek.errors import InputError

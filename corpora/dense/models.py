@@ -7,9 +7,9 @@ change nothing (READMEs, exports for other engines). Loads no model: torch stays
 import hashlib
 from pathlib import Path
 
+from corpora.dense.minilm import embedded_minilm
 from corpora.manifest import hash_file
 from reseek.errors import InputError
-from reseek.minilm import embedded_minilm
 
 MINILM = "minilm"
 """The name of the encoder that ships in a package."""

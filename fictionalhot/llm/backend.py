@@ -1,9 +1,8 @@
 """Seeds made fictional by a language model: one request for the question, one for its pages.
 
 Invariant: an item ends as a draft or as a rejection whose reason says what the model did; a malformed answer gets one
-second try that tells the model what was wrong. What the model claims is proved by `fictionalhot.prove` like anything
-else. Knows nothing of HTTP.
-"""
+second try that tells the model what was wrong. What the model claims is proved by `fictionalhot.builder.prove` like
+anything else. Knows nothing of HTTP. """
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -14,11 +13,23 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from corpora.record import Passage
-from fictionalhot.llm.cache import Answer, AnswerCache
-from fictionalhot.llm.client import LlmClient, LlmConfig
-from fictionalhot.queries import hop_queries
-from fictionalhot.records import Document, Draft, Fact, Fiction, Kind, Reason, Rejected, Rejection, Renaming, Role, Seed
+from fictionalhot.builder.queries import hop_queries
+from fictionalhot.builder.records import (
+    Document,
+    Draft,
+    Fact,
+    Fiction,
+    Kind,
+    Reason,
+    Rejected,
+    Rejection,
+    Renaming,
+    Role,
+    Seed,
+)
 from reseek.errors import first_problem
+from reseek.services.llm_cache import Answer, AnswerCache
+from reseek.services.llm_client import LlmClient, LlmConfig
 
 _CHARACTERS_PER_TOKEN = 4.0  # of English, roughly: for estimates only
 _ANSWER_TOKENS = (250, 1100)  # of a question, of its pages: for estimates only
@@ -178,7 +189,7 @@ def _pages_messages(seed: Seed, fiction: Fiction) -> list[dict[str, str]]:
 
 @cache
 def _template(name: str):
-    loader = PackageLoader("fictionalhot", "templates")
+    loader = PackageLoader("fictionalhot.builder", "templates")
     return Environment(loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True).get_template(
         name
     )

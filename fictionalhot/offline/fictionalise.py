@@ -11,14 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from corpora.record import Passage
-from fictionalhot.answers import answer_type, find_answer, states
-from fictionalhot.offline.invent import Inventor
-from fictionalhot.offline.inventory import ADJECTIVES, NUMBER_WORDS
-from fictionalhot.offline.lexicon import Lexicon
-from fictionalhot.offline.renaming import Renamer, stays
-from fictionalhot.offline.words import latin, words_of
-from fictionalhot.queries import hop_queries
-from fictionalhot.records import (
+from fictionalhot.builder.answers import answer_type, find_answer, states
+from fictionalhot.builder.queries import hop_queries
+from fictionalhot.builder.records import (
     AnswerType,
     Document,
     Draft,
@@ -29,7 +24,12 @@ from fictionalhot.records import (
     Role,
     Seed,
 )
-from reseek.reward import normalise_answer
+from fictionalhot.offline.invent import Inventor
+from fictionalhot.offline.inventory import ADJECTIVES, NUMBER_WORDS
+from fictionalhot.offline.lexicon import Lexicon
+from fictionalhot.offline.renaming import Renamer, stays
+from fictionalhot.offline.words import latin, words_of
+from reseek.rewards.answers import normalise_answer
 
 # Multiples of ten, so that decades stay decades; backwards, so that no date lies in the future.
 _SHIFTS = (-70, -60, -50, -40, -30)

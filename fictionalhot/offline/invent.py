@@ -6,8 +6,8 @@ Invariant: a word is given once, and only if `taken` says that nobody else has i
 import random
 from collections.abc import Callable, Collection
 
-from fictionalhot.names import SYLLABLES
-from fictionalhot.records import Kind
+from fictionalhot.builder.records import Kind
+from fictionalhot.worlds.small.names import SYLLABLES
 
 _ENDINGS: dict[Kind, tuple[str, ...]] = {
     Kind.PERSON: ("", "an", "el", "is", "or", "ric", "wen", "eth", "mund"),

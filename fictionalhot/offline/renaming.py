@@ -13,12 +13,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from fictionalhot.builder.records import Kind, Renaming
 from fictionalhot.offline.invent import Inventor
 from fictionalhot.offline.inventory import CLOCK, CONNECTORS, DAYS, MONTHS, NATIONS, ROMAN, SORT_WORDS
 from fictionalhot.offline.lexicon import Lexicon
 from fictionalhot.offline.spans import Run, is_work, kind_of, runs_of
 from fictionalhot.offline.words import Word, words_of
-from fictionalhot.records import Kind, Renaming
 
 _KEPT = MONTHS | DAYS | ROMAN | CLOCK | SORT_WORDS | {word.capitalize() for word in CONNECTORS}
 # A year, and the second of a range that is written with two digits. No part of a longer number.

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from fictionalhot.builder.records import Kind
 from fictionalhot.offline.inventory import (
     CONNECTORS,
     DAYS,
@@ -18,7 +19,6 @@ from fictionalhot.offline.inventory import (
     PLACE_WORDS,
 )
 from fictionalhot.offline.words import Word
-from fictionalhot.records import Kind
 
 _GAP = re.compile(r"\.?\s|-|['’]s\s|\s?[&]\s")
 _PLACE_BEFORE = re.compile(r"\b(?:in|at|near|from|to|of)\s+(?:the\s+)?$|,\s+$")

@@ -11,12 +11,14 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from reseek.config import AgentConfig, OracleConfig, RewardConfig
+from reseek.config.agent import AgentConfig
+from reseek.config.oracle import OracleConfig
+from reseek.config.rewards import RewardConfig
+from reseek.config.settings import Settings
 from reseek.errors import InputError
-from reseek.fingerprint import model_fingerprint
-from reseek.prepare import Prepared
-from reseek.runfolder import write_json
-from reseek.settings import Settings
+from reseek.run.fingerprint import model_fingerprint
+from reseek.run.folder import write_json
+from reseek.run.prepare import Prepared
 
 FILE = "conditions.json"
 

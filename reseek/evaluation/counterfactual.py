@@ -20,25 +20,25 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from reseek import cleanup
-from reseek.cli import user_errors
-from reseek.config import AgentConfig
-from reseek.environment import environment
-from reseek.episode import EpisodeTexts, StopReason
+from reseek.agent.episode import EpisodeTexts, StopReason
+from reseek.agent.grammar import Verdict
+from reseek.config.agent import AgentConfig
+from reseek.config.settings import load_settings
 from reseek.errors import InputError
-from reseek.evaluation.flips import Effect, FlipRecord, Flips, count_flips, flips_file, read_flips
+from reseek.evaluation.counterfactual_records import Effect, FlipRecord, Flips, count_flips, flips_file, read_flips
 from reseek.evaluation.impact import Step, judged_steps
-from reseek.evaluation.records import EpisodeRecord
 from reseek.evaluation.replay import FLIPPED, NotReplayed, replay
 from reseek.evaluation.report import WIDTH
 from reseek.evaluation.results import read_evaluation
-from reseek.evaluation.runner import open_file
-from reseek.grammar import Verdict
 from reseek.policy import Policy
-from reseek.reward import exact_match
+from reseek.rewards.answers import exact_match
+from reseek.rollout.records import EpisodeRecord
+from reseek.rollout.runner import open_file
+from reseek.run import processes
+from reseek.run.command import user_errors
+from reseek.run.terminal import output_to, plain, terminate_raises
+from reseek.run.variables import environment
 from reseek.search import Search
-from reseek.settings import load_settings
-from reseek.terminal import output_to, plain, terminate_raises
 
 Job = tuple[Step, Verdict]
 
@@ -140,8 +140,8 @@ def _replay_run(folder: Path, limit: int | None, controls: int) -> dict[str, Fli
 def _ask(folder: Path, conditions: str, jobs: Sequence[Job]) -> None:
     """Start the engine and the search that the run had, and replay."""
     from reseek.evaluation.conditions import conditions_of
-    from reseek.evaluation.opening import load_tokenizer, opened_policy, opened_search
-    from reseek.prepare import prepare
+    from reseek.rollout.engines import load_tokenizer, opened_policy, opened_search
+    from reseek.run.prepare import prepare
 
     settings = load_settings(OmegaConf.create((folder / "config.yaml").read_text(encoding="utf-8")))
     run_id = uuid.uuid4().hex
@@ -168,7 +168,7 @@ def _ask(folder: Path, conditions: str, jobs: Sequence[Job]) -> None:
                 )
                 asyncio.run(work)
         finally:
-            cleanup.end_processes(run_id)
+            processes.end_processes(run_id)
 
 
 def table(counted: dict[str, Flips]) -> Table:

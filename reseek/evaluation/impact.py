@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from reseek.evaluation.records import EpisodeRecord, ObservationRecord
-from reseek.grammar import Verdict
-from reseek.reward import cover_match
+from reseek.agent.grammar import Verdict
+from reseek.rewards.answers import cover_match
+from reseek.rollout.records import EpisodeRecord, ObservationRecord
 
 
 class Impact(Enum):

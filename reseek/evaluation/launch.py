@@ -19,25 +19,26 @@ from typing import Any
 from omegaconf import DictConfig
 from rich.console import Console
 
-from reseek import cleanup
-from reseek.environment import environment
+from reseek.config.settings import Settings, load_settings
 from reseek.errors import InputError
 from reseek.evaluation.conditions import Conditions, claim_folder, conditions_of, engine_name
-from reseek.evaluation.display import Display
-from reseek.evaluation.opening import check_replicas, load_tokenizer, open_room, replicas_wanted
-from reseek.evaluation.records import EpisodeRecord
+from reseek.evaluation.progress import Display
 from reseek.evaluation.report import WIDTH, Report, table, write_report
-from reseek.evaluation.runner import Asker, Room, done_records, episodes_file, run_sets
 from reseek.evaluation.unanswerable import FILE as UNANSWERABLE
 from reseek.evaluation.unanswerable import Unanswerable, unanswerable
 from reseek.policy.vllm import EngineFailed
-from reseek.preflight import check_budgets, check_model, check_oracle, check_prompts
-from reseek.prepare import Prepared, prepare
-from reseek.questions import Question, read_questions
-from reseek.runfolder import open_run, versions, write_json
-from reseek.sets.manifest import write_manifests
-from reseek.settings import Settings, load_settings
-from reseek.terminal import output_to, plain, terminate_raises
+from reseek.questions.provenance import write_manifests
+from reseek.questions.record import Question, read_questions
+from reseek.rollout.engines import check_replicas, load_tokenizer, open_room, replicas_wanted
+from reseek.rollout.environment import Asker, Room
+from reseek.rollout.records import EpisodeRecord
+from reseek.rollout.runner import done_records, episodes_file, run_sets
+from reseek.run import processes
+from reseek.run.folder import open_run, versions, write_json
+from reseek.run.preflight import check_budgets, check_model, check_oracle, check_prompts
+from reseek.run.prepare import Prepared, prepare
+from reseek.run.terminal import output_to, plain, terminate_raises
+from reseek.run.variables import environment
 
 
 class EvaluationFailed(Exception):
@@ -87,7 +88,7 @@ def evaluate(config: DictConfig, engines: Engines | None = None) -> Path:
         records = {name: [done[name][question.id] for question in qs] for name, qs in sets.items()}
     open_run(folder, config, settings.run.seed)
     write_manifests(folder, prepared.manifests)
-    before = cleanup.shared_memory()
+    before = processes.shared_memory()
     log = folder / "eval.log"
     with output_to(log, settings.run.verbose) as terminal, terminate_raises():
         console = Console(file=terminal)
@@ -115,10 +116,10 @@ def evaluate(config: DictConfig, engines: Engines | None = None) -> Path:
             raise EvaluationFailed(f"{failure}; see {log}; resume with run.dir={folder}") from failure
         finally:
             if engines is None:
-                cleanup.end_processes(run_id)
+                processes.end_processes(run_id)
             # One engine on a CPU runs in this process and shares no memory.
             if engines is None and (settings.cluster.device == "cuda" or replicas_wanted(settings) > 1):
-                cleanup.free_shared_memory(before)
+                processes.free_shared_memory(before)
     return folder
 
 
@@ -159,7 +160,7 @@ def _ask(
         if engines is not None:
             opened = engines.open_room(settings, prepared.model, prepared.index, tokenizer, conditions)
         elif replicas > 1:
-            from reseek.evaluation.replicas import open_replicas
+            from reseek.rollout.ray_pool import open_replicas
 
             opened = open_replicas(settings, replicas, prepared.model, prepared.index, conditions, run_id)
         else:

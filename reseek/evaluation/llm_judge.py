@@ -21,16 +21,16 @@ from jinja2 import Template
 from pydantic import BaseModel, ConfigDict, ValidationError
 from rich.console import Console
 
-from reseek.cli import user_errors
 from reseek.errors import InputError, first_problem
-from reseek.evaluation.records import EpisodeRecord
-from reseek.runfolder import write_json
-from reseek.terminal import plain
+from reseek.evaluation.judged import FILE, JudgedAnswers
+from reseek.rollout.records import EpisodeRecord
+from reseek.run.command import user_errors
+from reseek.run.folder import write_json
+from reseek.run.terminal import plain
 
 if TYPE_CHECKING:
-    from fictionalhot.llm.client import LlmClient, LlmConfig
+    from reseek.services.llm_client import LlmClient, LlmConfig
 
-FILE = "llm_judge.json"
 TEMPLATE = "judge_answer.txt"
 
 
@@ -40,21 +40,6 @@ class Correctness(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     correct: bool
-
-
-class JudgedAnswers(BaseModel):
-    """By set and question id, whether the model called the answer right. `prompt` is the template's hash."""
-
-    model_config = ConfigDict(frozen=True)
-
-    model: str
-    prompt: str
-    sets: dict[str, dict[str, bool]]
-
-    def share(self, name: str) -> float | None:
-        """The share of a set's judged answers that are right."""
-        judged = self.sets.get(name)
-        return sum(judged.values()) / len(judged) if judged else None
 
 
 def template() -> str:
@@ -93,8 +78,8 @@ async def judge(records: Sequence[EpisodeRecord], client: "LlmClient", text: str
 
 async def judge_run(records: Mapping[str, Sequence[EpisodeRecord]], config: "LlmConfig", cache: Path) -> JudgedAnswers:
     """Judge all sets."""
-    from fictionalhot.llm.cache import AnswerCache
-    from fictionalhot.llm.client import LlmClient  # the official client takes seconds: only who asks pays
+    from reseek.services.llm_cache import AnswerCache
+    from reseek.services.llm_client import LlmClient  # the official client takes seconds: only who asks pays
 
     text = template()
     client = LlmClient(config, AnswerCache(cache))
@@ -103,17 +88,6 @@ async def judge_run(records: Mapping[str, Sequence[EpisodeRecord]], config: "Llm
     finally:
         await client.close()
     return JudgedAnswers(model=config.model, prompt=hashlib.sha256(text.encode()).hexdigest()[:12], sets=sets)
-
-
-def read_judged(folder: Path) -> JudgedAnswers | None:
-    """What was judged in a run's folder; None where nothing was. Raises InputError."""
-    path = folder / FILE
-    if not path.is_file():
-        return None
-    try:
-        return JudgedAnswers.model_validate_json(path.read_text(encoding="utf-8"))
-    except ValidationError as error:
-        raise InputError(f"{path}: {first_problem(error)}") from None
 
 
 def main(
@@ -126,8 +100,8 @@ def main(
     concurrency: Annotated[int, typer.Option(min=1)] = 8,
 ) -> None:
     """Have a language model say which answers of RUN are right."""
-    from fictionalhot.llm.client import LlmConfig
     from reseek.evaluation.results import read_evaluation
+    from reseek.services.llm_client import LlmConfig
 
     with user_errors():
         evaluated = read_evaluation(run)

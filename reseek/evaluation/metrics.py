@@ -9,20 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reseek.evaluation.records import EpisodeRecord
-from reseek.stats import summarise
-
-RESAMPLES = 2000
-LEVEL = 0.95
-_DRAWS_AT_ONCE = 1 << 20  # 16 MB
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A percentile bootstrap interval of a mean."""
-
-    low: float
-    high: float
+from reseek.rollout.records import EpisodeRecord
+from reseek.rollout.stats import summarise
+from reseek.statistics import Interval, bootstrap_means, interval
 
 
 @dataclass(frozen=True)
@@ -59,22 +48,6 @@ MEANS = (
     "em f1 cover reward judge_accuracy judge_precision judge_recall labelled_share searches drop_rate legal_rate "
     "answered_rate segments sampled_tokens fed_tokens seconds recall recall_at_3 unanswerable"
 ).split()
-
-
-def bootstrap_means(values: Sequence[float], seed: int, resamples: int = RESAMPLES) -> np.ndarray:
-    """The means of `resamples` samples with replacement of `values` (at least one)."""
-    rng, values_N = np.random.default_rng(seed), np.asarray(values, dtype=float)
-    count = len(values_N)
-    at_once = max(1, _DRAWS_AT_ONCE // count)
-    rows = [min(at_once, resamples - start) for start in range(0, resamples, at_once)]
-    return np.concatenate([values_N[rng.integers(0, count, (some, count))].mean(axis=1) for some in rows])
-
-
-def interval(means: np.ndarray, level: float = LEVEL) -> Interval:
-    """The percentile interval that holds `level` of the resampled means."""
-    tail = (1 - level) / 2
-    low, high = np.quantile(means, [tail, 1 - tail])
-    return Interval(float(low), float(high))
 
 
 def recall_at(records: Sequence[EpisodeRecord], k: int) -> float | None:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reseek.evaluation.metrics import Interval, interval
-from reseek.evaluation.records import EpisodeRecord
+from reseek.rollout.records import EpisodeRecord
+from reseek.statistics import Interval, interval
 
 RESAMPLES = 2000
 

@@ -9,14 +9,14 @@ step is not replayed and says why: it is no result. Knows nothing of metrics or 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reseek.config import AgentConfig
-from reseek.context import Append, Source, Trajectory
-from reseek.episode import Episode, EpisodeTexts, run_episode
-from reseek.evaluation.records import EpisodeRecord
-from reseek.grammar import Action, Verdict, parse
+from reseek.agent.context import Append, Source, Trajectory
+from reseek.agent.episode import Episode, EpisodeTexts, run_episode
+from reseek.agent.grammar import Action, Verdict, parse
+from reseek.agent.tokens import token_span
+from reseek.config.agent import AgentConfig
 from reseek.policy import Policy, Sample, Tokenizer
+from reseek.rollout.records import EpisodeRecord
 from reseek.search import Search
-from reseek.texts import token_span
 
 FLIPPED = {Verdict.YES: Verdict.NO, Verdict.NO: Verdict.YES}
 

@@ -13,10 +13,11 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from reseek.evaluation.metrics import Interval, SetResult, average, set_result
-from reseek.evaluation.records import EpisodeRecord
-from reseek.runfolder import write_json, write_text
-from reseek.terminal import plain
+from reseek.evaluation.metrics import SetResult, average, set_result
+from reseek.rollout.records import EpisodeRecord
+from reseek.run.folder import write_json, write_text
+from reseek.run.terminal import plain
+from reseek.statistics import Interval
 
 AVERAGE = "average"
 WIDTH = 132

@@ -17,17 +17,17 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 from yaml import YAMLError
 
+from reseek.agent.methods import Method
+from reseek.config.questions import KNOWN_SETS
 from reseek.errors import InputError, first_problem
 from reseek.evaluation.conditions import FILE, Conditions
-from reseek.evaluation.flips import Flips, count_flips, flips_file, read_flips
+from reseek.evaluation.counterfactual_records import Flips, count_flips, flips_file, read_flips
 from reseek.evaluation.impact import Step, judged_steps
-from reseek.evaluation.llm_judge import JudgedAnswers, read_judged
-from reseek.evaluation.records import EpisodeRecord, read_records
+from reseek.evaluation.judged import JudgedAnswers, read_judged
 from reseek.evaluation.report import Report
 from reseek.evaluation.unanswerable import read_unanswerable
-from reseek.methods import Method
-from reseek.sets.manifest import SetManifest, read_manifests
-from reseek.settings.questions import KNOWN_SETS
+from reseek.questions.provenance import SetManifest, read_manifests
+from reseek.rollout.records import EpisodeRecord, read_records
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,13 @@ from pathlib import Path
 from corpora.manifest import Kind
 from corpora.passages import read_passages
 from corpora.record import Passage
-from corpora.scan import Sought
+from reseek.config.questions import DataSource
+from reseek.config.settings import Settings
+from reseek.evaluation.answer_scan import Sought
 from reseek.oracle.literal import answer_labels
-from reseek.prepare import Prepared, world_of
-from reseek.questions import Question
-from reseek.runfolder import write_json
-from reseek.settings import Settings
-from reseek.settings.questions import DataSource
+from reseek.questions.record import Question
+from reseek.run.folder import write_json
+from reseek.run.prepare import Prepared, world_of
 
 FILE = "unanswerable.json"
 

@@ -8,9 +8,9 @@ rewards or thresholds' use.
 from collections.abc import Sequence
 from typing import Protocol
 
-from reseek.config import OracleConfig, OracleName
+from reseek.config.oracle import OracleConfig, OracleName
 from reseek.oracle.literal import LiteralOracle, SupportingOracle
-from reseek.questions import Question
+from reseek.questions.record import Question
 
 # A local model sorts so many batches by length before it runs them: less padding.
 _BATCHES_TOGETHER = 8
@@ -41,12 +41,12 @@ def _named(config: OracleConfig) -> Oracle:
     from reseek.oracle.batching import BatchingScorer
     from reseek.oracle.cache import CachedScorer
     from reseek.oracle.pair_oracle import PairOracle
-    from reseek.oracle.store import ScoreStore
+    from reseek.oracle.score_store import ScoreStore
 
     store = ScoreStore(config.cache)
     if config.name is OracleName.REMOTE:
         from reseek.oracle.remote import RemoteModel, ServiceAway
-        from reseek.replicas import REQUESTS_AT_ONCE
+        from reseek.services.http_replicas import REQUESTS_AT_ONCE
 
         model = RemoteModel(config)
         batching = BatchingScorer(model, largest=config.batch_size, at_once=REQUESTS_AT_ONCE, final=(ServiceAway,))

@@ -12,10 +12,10 @@ import ray
 from ray.exceptions import RayActorError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from reseek.config import OracleConfig
+from reseek.config.oracle import OracleConfig
 from reseek.errors import InputError, ScoringFailed
 from reseek.oracle import Oracle, make_oracle
-from reseek.questions import Question
+from reseek.questions.record import Question
 
 _EPISODES_AT_ONCE = 10_000
 _ATTEMPTS = 3

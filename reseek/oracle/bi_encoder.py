@@ -9,9 +9,9 @@ from copy import deepcopy
 from functools import cached_property
 from typing import Any
 
-from reseek.config import OracleConfig
-from reseek.minilm import embedded_minilm
-from reseek.oracle.local import ModelThread, check_model_name, identity, load, together
+from corpora.dense.minilm import embedded_minilm
+from reseek.config.oracle import OracleConfig
+from reseek.oracle.local_models import ModelThread, check_model_name, identity, load, together
 from reseek.oracle.pairs import Pair
 from reseek.oracle.windows import TokenWindows
 

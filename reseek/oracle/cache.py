@@ -8,8 +8,8 @@ import hashlib
 from collections.abc import Sequence
 
 from reseek.oracle.pairs import Pair
+from reseek.oracle.score_store import ScoreStore
 from reseek.oracle.scorer import Scorer
-from reseek.oracle.store import ScoreStore
 
 
 class CachedScorer:

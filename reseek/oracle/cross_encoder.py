@@ -2,19 +2,18 @@
 
 The sigmoid is given to sentence-transformers explicitly and so applied exactly once, whatever activation a model was
 saved with: BAAI/bge rerankers name none (the library would take the sigmoid), others the identity. Invariant: no pair
-is cut by the model; what doesn't fit is refused by `cut`. A folder of `reseek.oracle.finetune` says what form of pair
-it was trained on; it is refused for any other.
-"""
+is cut by the model; what doesn't fit is refused by `cut`. A folder of `reseek.oracle.making.finetune` says what form
+of pair it was trained on; it is refused for any other. """
 
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from reseek.config import OracleConfig
+from reseek.config.oracle import OracleConfig
 from reseek.errors import InputError
-from reseek.oracle.local import ModelThread, check_model_name, identity, load, loading, together
-from reseek.oracle.manifest import read_manifest
+from reseek.oracle.local_models import ModelThread, check_model_name, identity, load, loading, together
+from reseek.oracle.model_manifest import read_manifest
 from reseek.oracle.pairs import Pair
 from reseek.oracle.windows import TokenWindows
 

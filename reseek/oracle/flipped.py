@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
-from reseek.questions import Question
+from reseek.questions.record import Question
 
 
 class FlippedOracle:

@@ -6,8 +6,8 @@ Invariant: scores are exactly 0.0 or 1.0, or None where the question gives this 
 from collections.abc import Sequence
 
 from reseek.oracle.pairs import titles
-from reseek.questions import Question
-from reseek.reward import cover_match, normalise_answer
+from reseek.questions.record import Question
+from reseek.rewards.answers import cover_match, normalise_answer
 
 
 def answer_labels(question: Question) -> bool:

@@ -7,11 +7,11 @@ or thresholds.
 
 from collections.abc import Sequence
 
-from reseek.config import PairForm, Unit
+from reseek.config.oracle import PairForm, Unit
 from reseek.oracle.literal import answer_labels
 from reseek.oracle.pairs import Pair, queries, texts
 from reseek.oracle.scorer import Model, Scorer
-from reseek.questions import Question
+from reseek.questions.record import Question
 
 
 class PairOracle:

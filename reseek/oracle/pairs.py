@@ -8,8 +8,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from reseek.config import PairForm, Unit
-from reseek.questions import Question
+from reseek.config.oracle import PairForm, Unit
+from reseek.questions.record import Question
 
 # How `prompts.passages` heads a passage: the title, not a mention in running text.
 _HEADING = re.compile(r'^Doc \d+\(Title: "(.*?)"\) ', re.MULTILINE)

@@ -3,7 +3,7 @@
 Invariant: every pair gets the score that the service gave it, or the call ends with ScoringFailed; a reply with a score
 missing, twice there or no number is no reply. The service is asked for its own activation (vLLM and TEI take the
 sigmoid by default) and not to cut texts: what is too long for it is refused. Which replica is asked, how often and for
-how long is `reseek.replicas`' business.
+how long is `reseek.services.http_replicas`' business.
 """
 
 import asyncio
@@ -15,10 +15,10 @@ from typing import Any
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from reseek.config import OracleConfig, RemoteApi
+from reseek.config.oracle import OracleConfig, RemoteApi
 from reseek.errors import ScoringFailed, first_problem
 from reseek.oracle.pairs import Pair, characters_as_tokens, windows
-from reseek.replicas import BadReply, Refused, Replicas, Unanswered, service_urls
+from reseek.services.http_replicas import BadReply, Refused, Replicas, Unanswered, service_urls
 
 _PATH = {RemoteApi.VLLM_SCORE: "/score", RemoteApi.VLLM_RERANK: "/rerank", RemoteApi.TEI_RERANK: "/rerank"}
 

@@ -30,10 +30,10 @@ from openai import (
 )
 from tenacity import AsyncRetrying, RetryError, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
+from reseek.config.policy import Continuation, EndpointApi, EndpointSettings
 from reseek.errors import InputError, PolicyFailed
 from reseek.policy import Sample
 from reseek.policy.text import TURN, TextTokenizer
-from reseek.settings.policy import Continuation, EndpointApi, EndpointSettings
 
 _OPENING = re.compile(r"<(\w+)>")
 

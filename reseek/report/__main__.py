@@ -10,14 +10,14 @@ from typing import Annotated
 
 import typer
 
-from reseek.cli import user_errors
 from reseek.errors import InputError
 from reseek.evaluation.results import Evaluation
 from reseek.report import writers
 from reseek.report.page import all_tables, page
 from reseek.report.runs import Training, read_run
 from reseek.report.view import tokenizer_of, viewer
-from reseek.runfolder import write_text
+from reseek.run.command import user_errors
+from reseek.run.folder import write_text
 
 VIEWER = "viewer.html"
 

@@ -16,19 +16,22 @@ from typing import Annotated
 
 import typer
 
-from reseek.config import AgentConfig, ContextPolicy, OracleConfig, OracleName, RewardConfig
-from reseek.episode import EpisodeTexts
+from corpora.record import Hit
+from reseek.agent.episode import EpisodeTexts
+from reseek.agent.grammar import Action, Verdict, render
+from reseek.agent.prompts import NOTICE
+from reseek.config.agent import AgentConfig, ContextPolicy
+from reseek.config.oracle import OracleConfig, OracleName
+from reseek.config.rewards import RewardConfig
 from reseek.evaluation.conditions import Conditions, claim_folder
 from reseek.evaluation.results import Evaluation, read_evaluation
-from reseek.evaluation.runner import Room, run_sets
-from reseek.grammar import Action, Verdict, render
 from reseek.oracle.literal import SupportingOracle
 from reseek.policy import Sample
-from reseek.prompts import NOTICE
-from reseek.questions import Question
+from reseek.questions.record import Question
 from reseek.report.view import viewer
-from reseek.runfolder import write_json, write_text
-from reseek.search import Hit
+from reseek.rollout.environment import Room
+from reseek.rollout.runner import run_sets
+from reseek.run.folder import write_json, write_text
 
 SET = "example"
 PLACE = "Skell Island"

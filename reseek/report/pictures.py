@@ -12,13 +12,13 @@ from itertools import cycle
 import matplotlib
 from matplotlib.figure import Figure
 
-from reseek.config import TurnUnit
+from reseek.config.agent import TurnUnit
 from reseek.evaluation.impact import Impact, shares
 from reseek.evaluation.results import Evaluation
 from reseek.report.published import PUBLISHED, TURNS
 from reseek.report.runs import Training
 from reseek.report.tables import labels
-from reseek.terminal import plain
+from reseek.run.terminal import plain
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _GREY = "#777777"

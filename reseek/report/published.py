@@ -6,7 +6,7 @@ Not measured here, and not under our conditions: their corpus is wiki-18 behind 
 
 from dataclasses import dataclass
 
-from reseek.settings.questions import KNOWN_SETS
+from reseek.config.questions import KNOWN_SETS
 
 SOURCE = "arXiv 2510.00568"
 TURNS = 4

@@ -8,14 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from reseek.evaluation.flips import Effect
+from reseek.config.questions import KNOWN_SETS
+from reseek.evaluation.counterfactual_records import Effect
 from reseek.evaluation.impact import Impact, shares
-from reseek.evaluation.metrics import Interval, SetResult
+from reseek.evaluation.metrics import SetResult
 from reseek.evaluation.paired import Paired, paired, paired_average, pairs_of
 from reseek.evaluation.report import AVERAGE
 from reseek.evaluation.results import Evaluation
 from reseek.report.published import PUBLISHED, SOURCE
-from reseek.settings.questions import KNOWN_SETS
+from reseek.statistics import Interval
 
 DASH = "–"
 _MANY_ROWS = 12

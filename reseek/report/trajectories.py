@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reseek.context import Source
+from reseek.agent.context import Source
+from reseek.agent.grammar import Verdict
+from reseek.agent.prompts import HINT, INFORMATION_CLOSE, INFORMATION_OPEN, NOTICE, STUB
 from reseek.errors import InputError
-from reseek.evaluation.records import AppendRecord, EditRecord, EpisodeRecord
-from reseek.grammar import Verdict
 from reseek.policy import Tokenizer
-from reseek.prompts import HINT, INFORMATION_CLOSE, INFORMATION_OPEN, NOTICE, STUB
-from reseek.stats import EpisodeStats
+from reseek.rollout.records import AppendRecord, EditRecord, EpisodeRecord
+from reseek.rollout.stats import EpisodeStats
 
 _FIXED = {Source.HINT: HINT, Source.NOTICE: NOTICE, Source.STUB: STUB}
 _PARTS = ("answer_reward", "judge_reward", "format_reward", "search_cost", "action_penalty")

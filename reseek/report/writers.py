@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 
 from reseek.report.tables import Cell, Table
-from reseek.terminal import plain
+from reseek.run.terminal import plain
 
 _LATEX = {
     "\\": r"\textbackslash{}",

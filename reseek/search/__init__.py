@@ -5,22 +5,9 @@ nothing of episodes, tags or budgets.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from reseek.settings.search import SearchSettings
-
-
-@dataclass(frozen=True)
-class Hit:
-    """One retrieved passage. `score` is the retriever's own, comparable within one query only."""
-
-    id: str
-    title: str
-    text: str
-    score: float
+from corpora.record import Hit
 
 
 class Search(Protocol):
@@ -36,58 +23,5 @@ class Search(Protocol):
         ...
 
 
-def make_search(
-    index: str | Path | None = None,
-    *,
-    urls: Sequence[str] = (),
-    timeout_s: float = 10.0,
-    patience_s: float = 120.0,
-    noise: float = 0.0,
-    seed: int = 0,
-    cache_entries: int = 0,
-    device: str = "cpu",
-) -> Search:
-    """The configured retriever: this index (BM25 or dense) in this process, or the services at `urls`; with `noise`,
-    made worse on purpose; with `cache_entries`, a cache of so many answers before it. `device` is where a dense index's
-    encoder runs.
-
-    Can be pickled and sent to a worker. Raises InputError for an index that is none, or an address that is none.
-    """
-    from reseek.search.batching import BatchingSearch
-
-    search: Search
-    if urls:
-        from reseek.search.http import REQUESTS_AT_ONCE, HttpSearch, NoAnswer
-
-        remote = HttpSearch(urls, timeout_s=timeout_s, patience_s=patience_s)
-        search = BatchingSearch(remote, at_once=REQUESTS_AT_ONCE, final=(NoAnswer,))
-    elif index is not None:
-        from reseek.search.opening import open_index
-
-        opened = open_index(index, device=device)
-        search = BatchingSearch(opened, at_once=opened.calls_at_once)
-    else:
-        raise ValueError("make_search needs an index or urls")
-    if noise:
-        from reseek.search.noisy import NoisySearch
-
-        search = NoisySearch(search, noise, seed)
-    if cache_entries:
-        from reseek.search.cache import CachedSearch
-
-        search = CachedSearch(search, cache_entries)
-    return search
 
 
-def configured_search(settings: "SearchSettings", index: str | Path | None, seed: int) -> Search:
-    """`make_search` as `search` of a run's configuration says; `index` is None where services are asked."""
-    return make_search(
-        index,
-        urls=settings.urls,
-        timeout_s=settings.timeout_s,
-        patience_s=settings.patience_s,
-        noise=settings.noise,
-        seed=seed,
-        cache_entries=settings.cache_entries,
-        device=settings.device,
-    )

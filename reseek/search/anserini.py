@@ -17,7 +17,7 @@ from typing import Any
 
 from corpora.documents import stored_passage
 from corpora.jvm import hold_signals, java_class, java_error
-from reseek.search import Hit
+from corpora.record import Hit
 
 _in_java = threading.Lock()
 

@@ -15,7 +15,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from reseek.search import Hit, Search
+from corpora.record import Hit
+from reseek.search import Search
 from reseek.search.query import check_request, clean_query
 
 

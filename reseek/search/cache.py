@@ -15,8 +15,9 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Any
 
+from corpora.record import Hit
 from reseek.errors import SearchFailed
-from reseek.search import Hit, Search
+from reseek.search import Search
 from reseek.search.query import check_request, clean_query
 
 _Key = tuple[str, int]

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from corpora.dense.manifest import VECTORS_NAME, DenseManifest, check_dense_files
+from corpora.record import Hit
 from reseek.errors import InputError, SearchFailed
-from reseek.search import Hit
 from reseek.search.query import check_request, clean_query
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """Search in services that speak Search-R1's `POST /retrieve`: ReSeek's own (`reseek.search.service`) or Search-R1's.
 
 Invariant: the hits of the query, or SearchFailed; never an empty result because of a fault. Which replica is asked, how
-often and for how long is `reseek.replicas`' business.
+often and for how long is `reseek.services.http_replicas`' business.
 
 Connections are opened when needed, per event loop, so an object can be pickled and sent to a worker. Knows nothing of
 what the services search in.
@@ -10,11 +10,11 @@ what the services search in.
 import asyncio
 from collections.abc import Sequence
 
+from corpora.record import Hit
 from reseek.errors import SearchFailed
-from reseek.replicas import REQUESTS_AT_ONCE, BadReply, Refused, Replicas, Unanswered, service_urls
-from reseek.search import Hit
 from reseek.search.query import check_request, clean_query
 from reseek.search.wire import WireError, decode_reply, encode_request
+from reseek.services.http_replicas import REQUESTS_AT_ONCE, BadReply, Refused, Replicas, Unanswered, service_urls
 
 __all__ = ["QUERIES_PER_REQUEST", "REQUESTS_AT_ONCE", "HttpSearch", "NoAnswer"]
 

@@ -18,8 +18,8 @@ from typing import Any
 
 from corpora.jvm import first_line, java_error, refuse_fork
 from corpora.manifest import Manifest, check_files
+from corpora.record import Hit
 from reseek.errors import SearchFailed
-from reseek.search import Hit
 from reseek.search.query import check_request, clean_query
 
 # More Java threads gain little for queries this short: handing them over costs as much as searching.

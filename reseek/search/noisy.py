@@ -8,7 +8,8 @@ asking otherwise may help. Knows nothing of who is asked.
 import hashlib
 from collections.abc import Sequence
 
-from reseek.search import Hit, Search
+from corpora.record import Hit
+from reseek.search import Search
 from reseek.search.query import clean_query
 
 

@@ -16,7 +16,7 @@ from ray import serve
 from reseek.search.app import make_app
 from reseek.search.facts import facts_of
 from reseek.search.limits import Limits
-from reseek.search.opening import open_index
+from reseek.search.open_index import open_index
 
 # Ray Serve's own default, 5, would leave nothing to batch. More than this wait in its router, not in a replica.
 REQUESTS_PER_REPLICA = 512

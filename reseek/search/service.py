@@ -21,7 +21,7 @@ from reseek.errors import InputError, SearchFailed
 from reseek.search.app import make_app
 from reseek.search.facts import facts_of
 from reseek.search.limits import Limits
-from reseek.search.opening import IndexSearch, open_index
+from reseek.search.open_index import IndexSearch, open_index
 
 _BACKLOG = 2048
 # Longer than clients keep an idle connection: only they know whether they are about to use it again.

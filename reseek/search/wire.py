@@ -17,8 +17,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from corpora.record import Hit
 from reseek.errors import first_problem
-from reseek.search import Hit
 from reseek.search.query import mend_surrogates
 
 

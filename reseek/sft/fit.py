@@ -27,8 +27,8 @@ from transformers import (
     set_seed,
 )
 
-from reseek.sft.order import Order
 from reseek.sft.plan import CHECKPOINTS, IGNORED, METRICS, MODEL, ROWS, Plan, last_checkpoint, read_plan
+from reseek.sft.row_order import Order
 
 _NOT_OURS = ("total_flos", "train_runtime", "train_samples_per_second", "train_steps_per_second", "epoch")
 _LOGGERS = ("tensorboard", "wandb", "swanlab", "mlflow", "clearml", "trackio")

@@ -22,32 +22,32 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from reseek import cleanup
-from reseek.environment import environment
-from reseek.episode import EpisodeTexts
+from reseek.agent.episode import EpisodeTexts
+from reseek.agent.methods import Method
+from reseek.config.evaluation import EvaluationSettings
+from reseek.config.settings import Settings, load_settings
+from reseek.config.sft import EpisodeSource
 from reseek.errors import InputError
 from reseek.evaluation.conditions import conditions_of
-from reseek.evaluation.opening import load_tokenizer, opened_policy, opened_search
-from reseek.evaluation.records import EpisodeRecord, whole_lines
-from reseek.evaluation.runner import Room
-from reseek.methods import Method
 from reseek.oracle import make_oracle
 from reseek.policy.vllm import EngineFailed
-from reseek.preflight import check_budgets, check_model, check_oracle, check_prompts, check_trainable
-from reseek.prepare import Prepared, prepare, prepared_model
-from reseek.questions import Question, read_questions
-from reseek.runfolder import open_run, write_json
-from reseek.sets.manifest import write_manifests
-from reseek.settings import Settings, load_settings
-from reseek.settings.evaluation import EvaluationSettings
-from reseek.settings.sft import EpisodeSource
-from reseek.sft.display import Bar
+from reseek.questions.provenance import write_manifests
+from reseek.questions.record import Question, read_questions
+from reseek.rollout.engines import load_tokenizer, opened_policy, opened_search
+from reseek.rollout.environment import Room
+from reseek.rollout.records import EpisodeRecord, whole_lines
+from reseek.run import processes
+from reseek.run.claim import check_free, claimed
+from reseek.run.folder import open_run, write_json
+from reseek.run.preflight import check_budgets, check_model, check_oracle, check_prompts, check_trainable
+from reseek.run.prepare import Prepared, prepare, prepared_model
+from reseek.run.terminal import output_to, terminate_raises, undisturbed
+from reseek.run.variables import environment
 from reseek.sft.plan import METRICS, MODEL, Plan, check_batches, write_plan, write_rows
-from reseek.sft.played import SCRIPTED, play_samples, play_scripted, played, sample_name
-from reseek.sft.recorded import files_of, recorded
+from reseek.sft.played_episodes import SCRIPTED, play_samples, play_scripted, played, sample_name
+from reseek.sft.progress import Bar
+from reseek.sft.recorded_episodes import files_of, recorded
 from reseek.sft.rows import Candidate, Chosen, choose
-from reseek.terminal import output_to, terminate_raises, undisturbed
-from reseek.training.claim import check_free, claimed
 from reseek.training.launch import RunFailed, last_exception
 
 _GROUPS = ("policy", "questions", "corpus", "search", "agent", "rewards", "oracle", "world", "sft", "cluster", "run")
@@ -77,7 +77,7 @@ def train(config: DictConfig) -> Path:
     open_run(folder, OmegaConf.masked_copy(config, ["stage", *_GROUPS]), settings.run.seed)
     if material.prepared is not None:
         write_manifests(folder, material.prepared.manifests)
-    before = cleanup.shared_memory()
+    before = processes.shared_memory()
     with (
         tempfile.TemporaryDirectory(prefix="reseek-sft-") as temporary,
         claimed(folder, run_id, Path(temporary)) as step,
@@ -98,8 +98,8 @@ def train(config: DictConfig) -> Path:
             raise RunFailed(f"{failure}; see {folder / 'sft.log'}; the same run.dir goes on") from failure
         finally:
             with undisturbed():
-                cleanup.end_processes(run_id, patience_s=0.0)
-                cleanup.free_shared_memory(before)
+                processes.end_processes(run_id, patience_s=0.0)
+                processes.free_shared_memory(before)
     return folder
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from reseek.config.sft import SftSettings
 from reseek.errors import InputError, first_problem
-from reseek.runfolder import write_json
-from reseek.settings.sft import SftSettings
+from reseek.run.folder import write_json
 from reseek.sft.rows import Row
 
 PLAN, ROWS, MODEL, CHECKPOINTS, METRICS = "plan.json", "rows", "model", "checkpoints", "metrics.jsonl"

@@ -13,12 +13,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from reseek.context import segments
+from reseek.agent.context import segments
+from reseek.agent.grammar import Verdict
+from reseek.config.sft import SftSettings, TooLong
 from reseek.errors import InputError
-from reseek.evaluation.records import EpisodeRecord
-from reseek.grammar import Verdict
-from reseek.settings.sft import SftSettings, TooLong
-from reseek.training.rollouts import SessionRecord
+from reseek.rollout.records import EpisodeRecord
+from reseek.rollout.session_records import SessionRecord
 
 
 @dataclass(frozen=True)

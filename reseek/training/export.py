@@ -27,12 +27,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from torch.distributed.tensor import DTensor, Placement, Shard
 
-from reseek.cli import one_line, user_errors
-from reseek.errors import InputError
-from reseek.runfolder import versions, write_json
-from reseek.terminal import terminate_raises
-from reseek.training.best import FILE as BEST
-from reseek.training.best import read_best
+from reseek.errors import InputError, one_line
+from reseek.run.command import user_errors
+from reseek.run.folder import versions, write_json
+from reseek.run.terminal import terminate_raises
+from reseek.training.checkpoints import FILE as BEST
+from reseek.training.checkpoints import read_best
 
 MANIFEST = "reseek-model.json"
 _SHARD_SIZE = "5GB"

@@ -22,19 +22,19 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf, open_dict
 from rich.console import Console
 
-from reseek import cleanup
-from reseek.cli import require_platform
-from reseek.environment import environment
+from reseek.config.settings import Settings, load_settings
 from reseek.errors import InputError
-from reseek.preflight import check_budgets, check_oracle, check_trainable, check_training
-from reseek.prepare import Prepared, prepare
-from reseek.runfolder import open_run, write_json
-from reseek.sets.manifest import write_manifests
-from reseek.settings import Settings, load_settings
-from reseek.terminal import output_to, terminate_raises, undisturbed
-from reseek.training.best import read_best
-from reseek.training.claim import check_free, claimed
-from reseek.training.profile import STARTED, Start, read_profile, table
+from reseek.questions.provenance import write_manifests
+from reseek.run import processes
+from reseek.run.claim import check_free, claimed
+from reseek.run.command import require_platform
+from reseek.run.folder import open_run, write_json
+from reseek.run.preflight import check_budgets, check_oracle, check_trainable, check_training
+from reseek.run.prepare import Prepared, prepare
+from reseek.run.terminal import output_to, terminate_raises, undisturbed
+from reseek.run.variables import environment
+from reseek.training.checkpoints import read_best
+from reseek.training.monitor.profile import STARTED, Start, read_profile, table
 
 _OBJECT_STORE_BYTES = 1_000_000_000
 
@@ -75,7 +75,9 @@ def train(config: DictConfig) -> Path:
     with claimed(folder, run_id, ray_folder) as step:
         _run(config, settings, folder, run_id, ray_folder, step)
     write_json(folder / "result.json", result_card(folder, settings))
-    from reseek.training.curve import draw_run  # matplotlib: only who has something to draw waits for it
+    from reseek.training.monitor.learning_curve import (
+        draw_run,  # matplotlib: only who has something to draw waits for it
+    )
 
     draw_run(folder)
     return folder
@@ -120,7 +122,7 @@ def check_verl(config: DictConfig) -> None:
 def _run(
     config: DictConfig, settings: Settings, folder: Path, run_id: str, ray_folder: Path, step: int
 ) -> None:
-    before = cleanup.shared_memory()
+    before = processes.shared_memory()
     log = folder / "train.log"
     with output_to(log, settings.run.verbose) as terminal:
         console = Console(file=terminal)
@@ -141,8 +143,8 @@ def _run(
 
                 with undisturbed():
                     ray.shutdown()
-                    cleanup.end_processes(run_id)
-                    cleanup.free_shared_memory(before)
+                    processes.end_processes(run_id)
+                    processes.free_shared_memory(before)
                     shutil.rmtree(ray_folder, ignore_errors=True)
 
 
@@ -173,9 +175,9 @@ def _watch(config: DictConfig, settings: Settings, folder: Path, console: Consol
     launch did, on the monotonic clock."""
     import ray
 
-    from reseek.training.board import NAME, Board
-    from reseek.training.display import Display
-    from reseek.training.runner import Runner
+    from reseek.training.monitor.progress import Display
+    from reseek.training.monitor.reports import NAME, Board
+    from reseek.training.verl_plugin.task_runner import Runner
 
     board = Board.options(name=NAME).remote()
     task = Runner.remote().run.remote(OmegaConf.to_container(config, resolve=True))
@@ -233,7 +235,7 @@ def _keep_ray_logs(ray_folder: Path, folder: Path) -> None:
 
 def result_card(folder: Path, settings: Settings) -> dict:
     """The run in a few numbers: the last step's and the last validation's metrics, where the newest weights are and
-    where the best (reseek/training/best.py)."""
+    where the best (reseek/training/checkpoints.py)."""
     last: dict[str, dict] = {}
     for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines():
         record = json.loads(line)

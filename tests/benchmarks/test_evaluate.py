@@ -14,10 +14,10 @@ from benchmarks.evaluate.planned import Stage
 from benchmarks.evaluate.report import GOALS, summary
 from benchmarks.rollout.lengths import read_lengths
 from benchmarks.rollout.workload import WorkDiffers, make_workload
+from reseek.config.resolvers import CONF
+from reseek.micro.demonstrations import MICRO_AGENT
+from reseek.micro.model import make_tokenizer, syllable_ids
 from reseek.policy import Sample
-from reseek.policy.micro import make_tokenizer, syllable_ids
-from reseek.resolvers import CONF
-from reseek.training.demonstrations import MICRO_AGENT
 
 
 class Engine:

@@ -7,8 +7,8 @@ import sys
 import pytest
 
 from benchmarks.oracle.workload import make_workload
-from reseek.questions import Question
-from reseek.resolvers import CONF
+from reseek.config.resolvers import CONF
+from reseek.questions.record import Question
 from tests.support.searches import Echo
 
 ASKED = [

@@ -19,11 +19,11 @@ from benchmarks.rollout.measure import Bench, Pair, Strategy, measure
 from benchmarks.rollout.report import GOALS, key_of, summary, table
 from benchmarks.rollout.strategies import Recorder, asynchronous, engine_limit, turn_synchronous
 from benchmarks.rollout.workload import Call, Part, WorkDiffers, make_workload
-from reseek.context import Append, Source
-from reseek.episode import run_episode
+from reseek.agent.context import Append, Source
+from reseek.agent.episode import run_episode
+from reseek.micro.demonstrations import MICRO_AGENT
+from reseek.micro.model import make_tokenizer, syllable_ids
 from reseek.policy import Sample
-from reseek.policy.micro import make_tokenizer, syllable_ids
-from reseek.training.demonstrations import MICRO_AGENT
 
 LENGTHS = read_lengths()
 TOKENIZER = make_tokenizer()

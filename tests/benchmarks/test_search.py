@@ -10,7 +10,7 @@ import pytest
 from benchmarks.search.injecting import same_ranking
 from benchmarks.search.material import generated
 from benchmarks.search.report import GOALS, summary
-from reseek.search import Hit
+from corpora.record import Hit
 
 
 def ranking(*scored):

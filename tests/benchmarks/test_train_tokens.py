@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from benchmarks.train_tokens.count import Fed, Session, count, unique_prefix_tokens
 from benchmarks.train_tokens.play import Lengths, Turns, Workload, play
-from reseek.config import ContextPolicy
-from reseek.resolvers import CONF
-from reseek.training.demonstrations import MICRO_AGENT
+from reseek.config.agent import ContextPolicy
+from reseek.config.resolvers import CONF
+from reseek.micro.demonstrations import MICRO_AGENT
 
 LENGTHS = Lengths(prompt=(7, 9), call=(7, 15), passage=(10, 20))
 WORKLOAD = Workload(MICRO_AGENT, LENGTHS, questions=2, sessions=3, seed=5)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from corpora.any_index import kind_of, read_any_manifest
 from corpora.dense.build import DenseSpec
 from corpora.dense.encoder import prefixes_of
 from corpora.dense.manifest import (
@@ -25,11 +26,10 @@ from corpora.dense.models import model_folder, model_hash
 from corpora.dense.shards import Shards
 from corpora.dense.store import PassageStore, PassageWriter
 from corpora.dense.vectors import open_vectors, writing_vectors
-from corpora.kinds import kind_of, read_any_manifest
 from corpora.manifest import MANIFEST_NAME, Kind, Manifest, Source, check_files, hash_files, write_manifest
 from corpora.record import Passage
 from reseek.errors import InputError
-from reseek.search.opening import open_index
+from reseek.search.open_index import open_index
 from tests.support.services import environment
 
 faiss = pytest.importorskip("faiss")
@@ -260,7 +260,7 @@ def test_prefixes_are_the_models_own_or_those_of_e5():
 
 def test_nothing_heavy_is_imported_before_it_is_used():
     code = (
-        "import sys, corpora.__main__, corpora.index, reseek.search.dense, reseek.search.opening\n"
+        "import sys, corpora.__main__, corpora.index, reseek.search.dense, reseek.search.open_index\n"
         "print(sorted({'torch', 'faiss', 'sentence_transformers', 'jnius'} & set(sys.modules)))"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment(), check=True)

@@ -2,8 +2,8 @@
 
 import pytest
 
+from reseek.agent.grammar import Verdict
 from reseek.evaluation.impact import Impact, classify, examples, judged_steps, shares
-from reseek.grammar import Verdict
 from tests.support.evaluations import question
 from tests.support.reports import make_run
 

@@ -8,17 +8,18 @@ from types import SimpleNamespace
 
 import pytest
 
-from reseek.config import AgentConfig, RewardConfig
-from reseek.context import Append, Edit, Source
-from reseek.episode import StopReason
+from reseek.agent.context import Append, Edit, Source
+from reseek.agent.episode import StopReason
+from reseek.agent.grammar import Verdict, parse
+from reseek.config.agent import AgentConfig
+from reseek.config.rewards import RewardConfig
 from reseek.evaluation.counterfactual import jobs_of, replay_steps
-from reseek.evaluation.flips import Effect, count_flips, flips_file, read_flips
-from reseek.evaluation.records import record_of
+from reseek.evaluation.counterfactual_records import Effect, count_flips, flips_file, read_flips
 from reseek.evaluation.replay import NotReplayed, replay, with_verdict
-from reseek.grammar import Verdict, parse
-from reseek.questions import Question
-from reseek.reward import judge_one
-from reseek.terms import Finished, reward_of
+from reseek.questions.record import Question
+from reseek.rewards.reward import judge_one
+from reseek.rewards.terms import Finished, reward_of
+from reseek.rollout.records import record_of
 from tests.support.episodes import SPOKEN, TEXTS, TOKENIZER, Memory, Script, play, spoken
 from tests.support.evaluations import PASSAGES, DictSearch, ScriptedPolicy, question, room
 from tests.support.reports import make_run

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from reseek.evaluation.display import Display
-from reseek.evaluation.metrics import bootstrap_means, interval, recall_at, set_result
+from reseek.evaluation.metrics import recall_at, set_result
+from reseek.evaluation.progress import Display
 from reseek.evaluation.report import WIDTH, Report, table, write_report
-from reseek.evaluation.runner import run_question
-from reseek.terminal import plain
+from reseek.rollout.environment import run_question
+from reseek.run.terminal import plain
+from reseek.statistics import bootstrap_means, interval
 from tests.support.evaluations import question, room
 from tests.support.reports import HOSTILE
 

@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corpora.record import Passage
+from reseek.agent.prompts import passages as shown
 from reseek.evaluation.metrics import recall_at, set_result, unanswerable_share
-from reseek.evaluation.runner import run_question
 from reseek.evaluation.unanswerable import find_unanswerable
 from reseek.oracle.literal import answer_labels
-from reseek.prompts import passages as shown
-from reseek.questions import Question
-from reseek.reward import normalise_answer
+from reseek.questions.record import Question
+from reseek.rewards.answers import normalise_answer
+from reseek.rollout.environment import run_question
 from tests.support.evaluations import PASSAGES, question, room
 
 WORDS = st.sampled_from("mali Mali, the a of new york york's paris Paris. 1902 yes or river".split())

@@ -2,8 +2,8 @@
 
 from html.parser import HTMLParser
 
-from fictionalhot.browse import page
-from fictionalhot.release import Gate
+from fictionalhot.builder.browse import page
+from fictionalhot.builder.release import Gate
 from tests.support.fiction import items
 
 GATE = Gate(

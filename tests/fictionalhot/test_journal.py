@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fictionalhot.journal import Journal, Workspace
-from fictionalhot.records import Reason, Record, Rejection
+from fictionalhot.builder.journal import Journal, Workspace
+from fictionalhot.builder.records import Reason, Rejection
 from reseek.errors import InputError
+from reseek.frozen import Record
 
 
 class Note(Record):
@@ -58,7 +59,7 @@ def test_a_workspace_is_of_one_configuration_and_one_process(tmp_path):
 WRITER = """
 import sys
 from pathlib import Path
-from fictionalhot.journal import Journal
+from fictionalhot.builder.journal import Journal
 from tests.fictionalhot.test_journal import Note
 journal = Journal(Path(sys.argv[1]), Note)
 for number in range(10**6):

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from fictionalhot.journal import Journal
-from fictionalhot.probe import Condition, Given, Probe, ask, paired, probe_release, rows, wilson
-from fictionalhot.readers import PolicyReader, first_line, prompt
+from fictionalhot.builder.journal import Journal
+from fictionalhot.builder.probe import Condition, Given, Probe, ask, paired, probe_release, rows, wilson
+from fictionalhot.builder.readers import PolicyReader, first_line, prompt
 from reseek.policy import Sample
 from tests.support.evaluations import CharTokenizer
 from tests.support.fiction import items

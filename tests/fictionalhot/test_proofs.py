@@ -5,10 +5,10 @@ from collections import Counter
 
 import pytest
 
-from fictionalhot.audit import Base, audit, audit_item, contradictions, plain
-from fictionalhot.prove import found, prove
-from fictionalhot.records import Check, Draft, Fact, Kind, Reason, Renaming
-from fictionalhot.release import Item
+from fictionalhot.builder.audit import Base, audit, audit_item, contradictions, plain
+from fictionalhot.builder.prove import found, prove
+from fictionalhot.builder.records import Check, Draft, Fact, Kind, Reason, Renaming
+from fictionalhot.builder.release import Item
 from tests.support.broken import WAYS, planted
 from tests.support.fiction import PASSAGES, drafts, items, world
 

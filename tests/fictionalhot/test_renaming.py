@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corpora.record import Passage
+from fictionalhot.builder.prove import is_renamed
+from fictionalhot.builder.records import Document, Draft, Fiction, Kind, Reason, Rejected, Role
+from fictionalhot.builder.seeds import Pages, make_seed
 from fictionalhot.offline.fictionalise import Offline
 from fictionalhot.offline.invent import Inventor
 from fictionalhot.offline.renaming import Renamer
 from fictionalhot.offline.words import words_of
-from fictionalhot.prove import is_renamed
-from fictionalhot.records import Document, Draft, Fiction, Kind, Reason, Rejected, Role
-from fictionalhot.seeds import Pages, make_seed
-from reseek.questions import Question
+from reseek.questions.record import Question
 from tests.support.fiction import LEXICON, PASSAGES, drafts, seeds
 
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fictionalhot.answers import answer_type, find_answer, states
-from fictionalhot.records import AnswerType, Reason
-from fictionalhot.sample import sample
-from fictionalhot.seeds import Pages, read_seeds
+from fictionalhot.builder.answers import answer_type, find_answer, states
+from fictionalhot.builder.records import AnswerType, Reason
+from fictionalhot.builder.sample import sample
+from fictionalhot.builder.seeds import Pages, read_seeds
 from reseek.errors import InputError
 from tests.support.fiction import PASSAGES, QUESTIONS, seeds
 

@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from fictionalhot.__main__ import app
-from fictionalhot.universe.facts import LINKS, Universe
-from fictionalhot.universe.layout import PER_BLOCK, Kind, Permutation, Ref
-from fictionalhot.universe.names import Names
-from fictionalhot.universe.pages import FORMS, page
-from fictionalhot.universe.questions import Form, question
-from fictionalhot.universe.solve import Facts, Unsolvable
-from fictionalhot.universe.write import write_universe
+from fictionalhot.worlds.large.facts import LINKS, Universe
+from fictionalhot.worlds.large.layout import PER_BLOCK, Kind, Permutation, Ref
+from fictionalhot.worlds.large.names import Names
+from fictionalhot.worlds.large.pages import FORMS, page
+from fictionalhot.worlds.large.questions import Form, question
+from fictionalhot.worlds.large.solve import Facts, Unsolvable
+from fictionalhot.worlds.large.write import write_universe
 from reseek.errors import InputError
-from reseek.questions import read_questions
+from reseek.questions.record import read_questions
 from tests.support.corpora import hashes
 
 

@@ -10,11 +10,11 @@ from typer.testing import CliRunner
 
 from corpora.passages import read_passages
 from fictionalhot.__main__ import app
-from fictionalhot.facts import Sizes
-from fictionalhot.names import SYLLABLE_LENGTH, SYLLABLES, Split, split_of, syllables_of
-from fictionalhot.world import DEFAULT_SIZES, WorldSizes, ensure_world, open_world
+from fictionalhot.worlds.small.facts import Sizes
+from fictionalhot.worlds.small.names import SYLLABLE_LENGTH, SYLLABLES, Split, split_of, syllables_of
+from fictionalhot.worlds.small.world import DEFAULT_SIZES, WorldSizes, ensure_world, open_world
 from reseek.errors import InputError
-from reseek.questions import read_questions
+from reseek.questions.record import read_questions
 
 SMALL = WorldSizes(
     Sizes(people=60, towns=20, companies=25, works=25, questions=120),

@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 
 from corpora.index import build_index
-from fictionalhot.names import Split
-from fictionalhot.world import ensure_world
-from reseek.config import ContextPolicy
+from fictionalhot.worlds.small.names import Split
+from fictionalhot.worlds.small.world import ensure_world
+from reseek.config.agent import ContextPolicy
 from tests.support.runs import ROOT, STEPS, Run, command, environment, finished, ray_processes, shared_memory, train
 from tests.support.services import free_port, service
 

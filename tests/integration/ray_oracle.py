@@ -9,12 +9,12 @@ import pytest
 import ray
 from ray.util import list_named_actors
 
-from reseek.config import OracleConfig
+from reseek.config.oracle import OracleConfig
 from reseek.errors import InputError, ScoringFailed
 from reseek.oracle import make_oracle
 from reseek.oracle.actor import SharedOracle, oracle_for
-from reseek.questions import Question
-from reseek.training.board import NAME, Board, report_unscored, take_unscored
+from reseek.questions.record import Question
+from reseek.training.monitor.reports import NAME, Board, report_unscored, take_unscored
 
 pytestmark = pytest.mark.integration
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reseek.evaluation.flips import flips_file, read_flips
+from reseek.evaluation.counterfactual_records import flips_file, read_flips
 from reseek.evaluation.results import read_evaluation
 from tests.support.copying import save_copying_model
 from tests.support.runs import ROOT, environment
@@ -42,7 +42,8 @@ def test_a_sweep_gives_each_job_a_folder_of_its_own(policy, shared_cache, tmp_pa
 
 
 def test_an_ablation_reports_over_all_jobs_and_its_verdicts_can_be_flipped(policy, shared_cache, tmp_path):
-    words = ["-m", "reseek.ablate", *policy, "--methods", "reseek,reseek-keep,direct", "--turns", "1,2", "--out", "out"]
+    words = ["-m", "reseek.evaluation.ablate", *policy]
+    words += ["--methods", "reseek,reseek-keep,direct", "--turns", "1,2", "--out", "out"]
     command(shared_cache, tmp_path, *words)
     names = ["direct", "reseek-keep-search-1", "reseek-keep-search-2", "reseek-search-1", "reseek-search-2"]
     assert sorted(path.parent.name for path in (tmp_path / "out").glob("*/result.json")) == names

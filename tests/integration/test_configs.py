@@ -12,10 +12,10 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
+from reseek.config.resolvers import CONF, register_resolvers
+from reseek.config.settings import load_settings
 from reseek.errors import InputError
-from reseek.policy.micro import make_model, make_tokenizer
-from reseek.resolvers import CONF, register_resolvers
-from reseek.settings import load_settings
+from reseek.micro.model import make_model, make_tokenizer
 
 pytestmark = pytest.mark.integration
 

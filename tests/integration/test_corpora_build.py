@@ -16,9 +16,9 @@ from typer.testing import CliRunner
 from corpora.__main__ import app
 from corpora.export import export_passages
 from corpora.index import build_index, ensure_index, verify
+from corpora.index_folder import building
 from corpora.manifest import MANIFEST_NAME, read_manifest
 from corpora.passages import Format, corpus_fingerprint
-from corpora.places import building
 from corpora.reader import count_documents
 from corpora.record import Passage
 from reseek.errors import InputError

@@ -7,12 +7,12 @@ import pytest
 from typer.testing import CliRunner
 
 from corpora.__main__ import app
-from corpora.coverage import measure_coverage, text_of
 from corpora.index import build_index
 from corpora.snapshot import remove
+from reseek.evaluation.coverage import measure_coverage, text_of
 from reseek.oracle.literal import answer_labels
-from reseek.questions import Question
-from reseek.reward import cover_match, normalise_answer
+from reseek.questions.record import Question
+from reseek.rewards.answers import cover_match, normalise_answer
 from reseek.search.lucene import LuceneSearch
 from tests.support.corpora import PASSAGES, WORDS, ask, write
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-import corpora.links
+import corpora.hard_links
 from corpora.__main__ import app
 from corpora.documents import document_of
 from corpora.engine import add_passages, indexer
@@ -102,7 +102,7 @@ def test_where_links_are_impossible_files_are_copied_and_compared(base, tmp_path
     def refuse(source, target):
         raise OSError(18, "Invalid cross-device link")
 
-    monkeypatch.setattr(corpora.links.os, "link", refuse)
+    monkeypatch.setattr(corpora.hard_links.os, "link", refuse)
     inject(base, NEW, tmp_path / "v2")
     assert all(path.stat().st_nlink == 1 for path in (tmp_path / "v2").iterdir())
     verify(tmp_path / "v2")

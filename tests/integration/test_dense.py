@@ -17,23 +17,23 @@ import numpy as np
 import pytest
 
 import corpora.dense.build as build_module
+from corpora.any_index import read_any_manifest, verify_any
 from corpora.dense.build import DenseSpec, build_dense
 from corpora.dense.encoder import encoded_text
 from corpora.dense.manifest import FaissType
 from corpora.dense.models import model_folder
 from corpora.dense.store import PassageStore
 from corpora.index import build_index, ensure_dense, ensure_index
-from corpora.kinds import read_any_manifest, verify_any
 from corpora.manifest import MANIFEST_NAME, hash_files, write_manifest
 from corpora.passages import Passage, corpus_fingerprint
 from reseek.errors import InputError, SearchFailed
-from reseek.search import make_search
 from reseek.search.batching import BatchingSearch
 from reseek.search.cache import CachedSearch
 from reseek.search.dense import DenseSearch
 from reseek.search.http import HttpSearch
 from reseek.search.lucene import LuceneSearch
-from reseek.search.opening import open_index
+from reseek.search.making import make_search
+from reseek.search.open_index import open_index
 from tests.support.corpora import agree, ask, leftovers, write
 from tests.support.nasty import NASTY
 from tests.support.nasty import WORDS as NASTY_WORDS

@@ -13,11 +13,11 @@ import pytest
 from typer.testing import CliRunner
 
 from corpora.__main__ import app
+from corpora.any_index import verify_any
 from corpora.dense.adopt import adopt_dense
 from corpora.dense.build import DenseSpec, build_dense
 from corpora.dense.manifest import FaissType
 from corpora.dense.models import model_folder
-from corpora.kinds import verify_any
 from corpora.record import Passage
 from reseek.errors import InputError
 from reseek.search.dense import DenseSearch
@@ -147,7 +147,7 @@ def test_where_links_are_impossible_it_is_copied(flat, passages, model, tmp_path
     def refuse(source, target):
         raise OSError(18, "Invalid cross-device link")
 
-    monkeypatch.setattr("corpora.links.os.link", refuse)
+    monkeypatch.setattr("corpora.hard_links.os.link", refuse)
     manifest = adopt_dense(flat, passages, tmp_path / "mine", spec(model))
     assert verify_any(tmp_path / "mine") == manifest and not os.path.samefile(flat, tmp_path / "mine" / "vectors.faiss")
 

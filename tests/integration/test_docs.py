@@ -19,11 +19,11 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from corpora.index import build_index
-from fictionalhot.names import Split
-from fictionalhot.world import ensure_world
-from reseek.policy.micro import make_model, make_tokenizer
-from reseek.resolvers import CONF, register_resolvers
-from reseek.settings.questions import KNOWN_SETS
+from fictionalhot.worlds.small.names import Split
+from fictionalhot.worlds.small.world import ensure_world
+from reseek.config.questions import KNOWN_SETS
+from reseek.config.resolvers import CONF, register_resolvers
+from reseek.micro.model import make_model, make_tokenizer
 from tests.support.copying import save_copying_model
 from tests.support.corpora import write
 from tests.support.fiction import PASSAGES as REAL
@@ -36,7 +36,7 @@ pytestmark = pytest.mark.integration
 
 ROOT = CONF.parent
 SERVE = "python -m corpora serve"
-WARMUP = "python -m reseek.training.warmup"
+WARMUP = "python -m reseek.micro.warmup"
 BREAK = "python -m tests.support.broken"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
@@ -88,7 +88,7 @@ def inputs(tmp_path_factory) -> Iterator[dict[str, str]]:
         f"{seeds} --corpus {folder / 'real.jsonl.gz'} --index {folder / 'real'} --out {folder / 'benchmark'}"
     )
     subprocess.run(
-        [sys.executable, "-m", "fictionalhot.build", *make_benchmark.split()], check=True, capture_output=True
+        [sys.executable, "-m", "fictionalhot.builder.build", *make_benchmark.split()], check=True, capture_output=True
     )
     with service(base) as node:
         yield {
@@ -242,19 +242,19 @@ def test_the_commands_on_oracles_run_one_after_the_other(shared_cache, tmp_path)
         assert run.returncode == 0, command + run.stdout + run.stderr
 
 
-RESULTS = ("python -m reseek.report", "python -m reseek.evaluation", "python -m reseek.ablate")
+RESULTS = ("python -m reseek.report", "python -m reseek.evaluation", "python -m reseek.evaluation.ablate")
 
 
 def test_the_commands_on_results_run_one_after_the_other(inputs, shared_cache, tmp_path):
     """On an evaluation of two questions by a model that copies; the LLM judge asks a local endpoint."""
     model = save_copying_model(tmp_path / "model")
     less = ["agent.prompt_tokens=128", "evaluation.engine=transformers", "evaluation.limit=2"]
-    first = ["python", "-m", "reseek.ablate", "policy=path", f"policy.path={model}", "--turns", "1,2"]
+    first = ["python", "-m", "reseek.evaluation.ablate", "policy=path", f"policy.path={model}", "--turns", "1,2"]
     placeholders = {"RUN": "runs/ablate/reseek-search-1", "OTHER": "runs/ablate/reseek-search-2", "FOLDER": "example"}
     with Endpoint(lambda _: (200, '{"correct": true}')) as endpoint:
         placeholders |= {"CHECKPOINT": str(model), "http://127.0.0.1:8000/v1": endpoint.url}
         for words in [first, *(filled(command, placeholders) for command in of_kind(RESULTS))]:
-            words += less if "reseek.ablate" in words else []
+            words += less if "reseek.evaluation.ablate" in words else []
             run = ran(words, tmp_path, RESEEK_CACHE=str(shared_cache))
             assert run.returncode == 0, " ".join(words) + run.stdout + run.stderr
     assert (tmp_path / "example" / "viewer.html").is_file()

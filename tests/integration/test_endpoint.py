@@ -8,15 +8,15 @@ import pytest
 from fastapi import Response
 from fastapi.responses import JSONResponse
 
-from reseek.config import AgentConfig
-from reseek.context import Source
-from reseek.episode import EpisodeTexts, StopReason
+from reseek.agent.context import Source
+from reseek.agent.episode import EpisodeTexts, StopReason
+from reseek.config.agent import AgentConfig
+from reseek.config.policy import EndpointSettings
 from reseek.errors import InputError, PolicyFailed
-from reseek.evaluation.records import AppendRecord, EditRecord, EpisodeRecord
-from reseek.evaluation.runner import run_question
 from reseek.policy.endpoint import EndpointPolicy, check_endpoint
 from reseek.policy.text import TextTokenizer
-from reseek.settings.policy import EndpointSettings
+from reseek.rollout.environment import run_question
+from reseek.rollout.records import AppendRecord, EditRecord, EpisodeRecord
 from tests.support.endpoint import endpoint, say
 from tests.support.evaluations import question, room
 

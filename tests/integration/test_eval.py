@@ -11,8 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from reseek.context import Append, Edit, Source, segments
-from reseek.evaluation.records import EpisodeRecord, read_records
+from reseek.agent.context import Append, Edit, Source, segments
+from reseek.rollout.records import EpisodeRecord, read_records
 from tests.support import copying
 
 pytestmark = pytest.mark.integration

@@ -14,7 +14,7 @@ import psutil
 import pytest
 from fastapi import Response
 
-from reseek.evaluation.records import EpisodeRecord, read_records
+from reseek.rollout.records import EpisodeRecord, read_records
 from tests.support.copying import PROMPT, eval_command, evaluate, save_copying_model
 from tests.support.endpoint import endpoint
 from tests.support.runs import ROOT

@@ -10,9 +10,9 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from reseek.config import ContextPolicy
-from reseek.policy.micro import make_tokenizer
-from reseek.training.rollouts import SegmentRecord, SessionRecord
+from reseek.config.agent import ContextPolicy
+from reseek.micro.model import make_tokenizer
+from reseek.rollout.session_records import SegmentRecord, SessionRecord
 from tests.support.runs import QUESTIONS, SESSIONS, Run, by_question, trained
 
 pytestmark = pytest.mark.integration

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from reseek.policy.micro import make_model, make_tokenizer
+from reseek.micro.model import make_model, make_tokenizer
 from tests.support.checkpoints import write_shards_by_fsdp2, write_the_rest
 
 pytestmark = pytest.mark.integration

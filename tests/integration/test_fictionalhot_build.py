@@ -11,9 +11,9 @@ import pytest
 
 from corpora.index import verify
 from corpora.manifest import check_files
-from fictionalhot.audit import main as audit_main
-from fictionalhot.release import read_items
-from reseek.questions import read_questions
+from fictionalhot.builder.audit import main as audit_main
+from fictionalhot.builder.release import read_items
+from reseek.questions.record import read_questions
 from reseek.search.lucene import LuceneSearch
 from tests.support.corpora import hashes, write
 from tests.support.fake_llm import BEHAVIOUR, EXPECTED, Endpoint
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.integration
 
 
 def command(folder, out, *options):
-    base = [sys.executable, "-m", "fictionalhot.build", str(folder / "tiny.jsonl")]
+    base = [sys.executable, "-m", "fictionalhot.builder.build", str(folder / "tiny.jsonl")]
     return [
         *base,
         "--corpus",

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from fictionalhot.journal import Journal
+from fictionalhot.builder.journal import Journal
+from fictionalhot.builder.prove import prove
+from fictionalhot.builder.records import Draft, Rejection
 from fictionalhot.llm.backend import OpenAIBackend, estimate
-from fictionalhot.llm.cache import Answer, AnswerCache
-from fictionalhot.llm.client import LlmConfig
-from fictionalhot.prove import prove
-from fictionalhot.records import Draft, Rejection
 from reseek.errors import InputError
+from reseek.services.llm_cache import Answer, AnswerCache
+from reseek.services.llm_client import LlmConfig
 from tests.support.fake_llm import BEHAVIOUR, EXPECTED, Behaviour, Endpoint
 from tests.support.fiction import seeds, world
 from tests.support.services import free_port

@@ -6,10 +6,10 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 
-from reseek.context import NOT_TRAINED, Segment, Source, Trajectory, segments
-from reseek.policy.micro import make_model, make_tokenizer
-from reseek.resolvers import CONF, register_resolvers
-from reseek.training.credit import ChainedGae, Estimator, Grpo, LeaveOneOut, SegmentRow, Session, StepCredit
+from reseek.agent.context import NOT_TRAINED, Segment, Source, Trajectory, segments
+from reseek.config.resolvers import CONF, register_resolvers
+from reseek.micro.model import make_model, make_tokenizer
+from reseek.training.credit.estimators import ChainedGae, Estimator, Grpo, LeaveOneOut, SegmentRow, Session, StepCredit
 
 pytestmark = pytest.mark.integration
 

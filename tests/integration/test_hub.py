@@ -6,13 +6,13 @@ import shutil
 import pytest
 from hydra import compose, initialize_config_dir
 
-from fictionalhot.world import ensure_world
+from fictionalhot.worlds.small.world import ensure_world
+from reseek.config.questions import QuestionSource
+from reseek.config.resolvers import CONF, register_resolvers
+from reseek.config.settings import load_settings
 from reseek.errors import InputError
-from reseek.questions import read_questions
-from reseek.resolvers import CONF, register_resolvers
-from reseek.sets.kept import ensure_mix, ensure_set
-from reseek.settings import load_settings
-from reseek.settings.questions import QuestionSource
+from reseek.questions.cache import ensure_mix, ensure_set
+from reseek.questions.record import read_questions
 from tests.support.hub import flashrag, search_r1
 
 pytestmark = pytest.mark.integration

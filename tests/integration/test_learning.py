@@ -9,7 +9,7 @@ import pytest
 from benchmarks.learning.curves import Curve, Kind
 from benchmarks.learning.report import GOAL_GAIN
 from benchmarks.learning.runs import Runs
-from reseek.resolvers import CONF
+from reseek.config.resolvers import CONF
 from tests.support.runs import environment
 
 

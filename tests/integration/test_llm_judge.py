@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from reseek.evaluation.llm_judge import FILE, main, read_judged
+from reseek.evaluation.judged import FILE, read_judged
+from reseek.evaluation.llm_judge import main
 from reseek.evaluation.results import read_evaluation
 from tests.support.judging import Endpoint
 from tests.support.reports import SETS, make_run

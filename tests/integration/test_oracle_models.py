@@ -7,17 +7,17 @@ import sys
 
 import pytest
 
-from fictionalhot.names import Split
-from fictionalhot.world import ensure_world
-from reseek.config import OracleConfig
+from fictionalhot.worlds.small.names import Split
+from fictionalhot.worlds.small.world import ensure_world
+from reseek.config.oracle import OracleConfig
 from reseek.errors import InputError, ScoringFailed
 from reseek.oracle import make_oracle, model_identity
-from reseek.oracle.calibrate import calibrate
-from reseek.oracle.card import calibration_of, read_card
-from reseek.oracle.labelled import Labelled
-from reseek.oracle.manifest import read_manifest
+from reseek.oracle.making.calibrate import calibrate
+from reseek.oracle.making.calibration_card import calibration_of, read_card
+from reseek.oracle.making.labelled_observations import Labelled
+from reseek.oracle.model_manifest import read_manifest
 from reseek.oracle.pairs import Pair
-from reseek.questions import Question
+from reseek.questions.record import Question
 from tests.support.runs import ROOT
 
 pytestmark = pytest.mark.integration
@@ -39,7 +39,7 @@ def tuned(tmp_path_factory, shared_cache):
     out = tmp_path_factory.mktemp("tuned") / "model"
     files = (world.questions(Split.TRAIN), "--held-out", world.questions(Split.TEST), "--corpus", world.passages)
     sizes = ("--minutes", 0.05, "--most-questions", 40, "--dev-questions", 5, "--batch-size", 4, "--frozen-layers", 4)
-    words = ("-m", "reseek.oracle.finetune", *files, *sizes, "--out", out)
+    words = ("-m", "reseek.oracle.making.finetune", *files, *sizes, "--out", out)
     done = subprocess.run([sys.executable, *map(str, words)], capture_output=True, text=True, timeout=300, cwd=ROOT)
     assert done.returncode == 0, done.stdout + done.stderr
     return out

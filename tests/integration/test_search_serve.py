@@ -7,8 +7,8 @@ import sys
 import pytest
 
 from corpora.index import build_index
-from reseek.search import make_search
 from reseek.search.lucene import LuceneSearch
+from reseek.search.making import make_search
 from tests.support.corpora import PASSAGES, some_queries, write
 from tests.support.runs import ROOT
 from tests.support.services import environment, free_port

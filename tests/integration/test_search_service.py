@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from corpora.index import build_index
 from corpora.passages import Passage
-from reseek.search import make_search
 from reseek.search.batching import BatchingSearch
 from reseek.search.cache import CachedSearch
 from reseek.search.http import HttpSearch
 from reseek.search.lucene import LuceneSearch
+from reseek.search.making import make_search
 from tests.support.nasty import NASTY, WORDS
 from tests.support.services import command, environment, free_port, service
 

@@ -13,8 +13,8 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from reseek.evaluation.records import read_records
-from reseek.policy.micro import make_tokenizer
+from reseek.micro.model import make_tokenizer
+from reseek.rollout.records import read_records
 from reseek.sft.plan import last_checkpoint
 from tests.support.runs import ROOT, environment
 
@@ -51,10 +51,10 @@ def scripted(tmp_path_factory, shared_cache) -> Path:
 
 
 def test_rows_are_those_that_rl_trains():
-    from reseek.config import ContextPolicy
+    from reseek.config.agent import ContextPolicy
+    from reseek.rollout.session_records import SegmentRecord, SessionRecord
     from reseek.sft.rows import Row, candidate_of_record, candidate_of_session
-    from reseek.training.agent_loop import outputs_of  # imports verl
-    from reseek.training.rollouts import SegmentRecord, SessionRecord
+    from reseek.training.verl_plugin.agent_loop import outputs_of  # imports verl
     from tests.support.wanderer import wander_scored
 
     forked = 0

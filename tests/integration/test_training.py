@@ -10,10 +10,10 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from reseek.policy.micro import make_tokenizer
+from reseek.micro.model import make_tokenizer
 from reseek.training.export import Pick, export
-from reseek.training.stopwatch import Part, Wait
-from reseek.training.watch import Danger
+from reseek.training.monitor.collapse import Danger
+from reseek.training.monitor.stopwatch import Part, Wait
 from tests.support.runs import QUESTIONS, SESSIONS, STEPS, ray_processes, train
 from tests.support.services import free_port
 

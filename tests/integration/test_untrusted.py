@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from corpora.record import Hit
+from reseek.agent.tokens import EpisodeTexts, control_tokens
 from reseek.policy.smollm2 import ensure_smollm2
-from reseek.search import Hit
-from reseek.texts import EpisodeTexts, control_tokens
 from tests.support.untrusted import HOSTILE, assert_harmless, assert_nothing_is_forged, hostile_texts, reserved_ids
 
 pytestmark = pytest.mark.integration

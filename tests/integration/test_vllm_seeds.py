@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from reseek.policy.micro import make_model, make_tokenizer
+from reseek.micro.model import make_model, make_tokenizer
 from tests.support.runs import ROOT
 
 CROWD = """

@@ -4,13 +4,14 @@ import importlib.util
 
 import pytest
 
-from reseek.config import OracleConfig, load_section
+from corpora.dense.minilm import embedded_minilm
+from reseek.config.oracle import OracleConfig
+from reseek.config.section import load_section
 from reseek.errors import InputError
-from reseek.minilm import embedded_minilm
 from reseek.oracle import make_oracle, model_identity
-from reseek.oracle.calibrate import read_oracle
-from reseek.oracle.card import read_card
 from reseek.oracle.literal import LiteralOracle, SupportingOracle
+from reseek.oracle.making.calibrate import read_oracle
+from reseek.oracle.making.calibration_card import read_card
 
 REMOTE = {"name": "remote", "model": "m", "urls": ["http://127.0.0.1:1"], "window_tokens": 100}
 
@@ -77,7 +78,7 @@ def test_without_the_package_one_line_says_what_to_do(monkeypatch, tmp_path):
     for found, says in ((None, "is not installed; install it"), (spec, "holds no sentence-transformers model")):
         if found is not None:
             found.submodule_search_locations = [str(tmp_path)]
-        monkeypatch.setattr("reseek.minilm.find_spec", lambda name, found=found: found)
+        monkeypatch.setattr("corpora.dense.minilm.find_spec", lambda name, found=found: found)
         with pytest.raises(InputError, match=says) as caught:
             embedded_minilm("oracle.model")
         assert str(caught.value).startswith("oracle.model: ") and "\n" not in str(caught.value)
@@ -96,7 +97,7 @@ def test_an_oracle_is_named_in_words():
 
 
 def test_no_card_is_no_card(tmp_path):
-    with pytest.raises(InputError, match="no such file; make it with python -m reseek.oracle.calibrate"):
+    with pytest.raises(InputError, match="no such file; make it with reseek calibrate"):
         read_card(tmp_path / "card.json", OracleConfig(), None)
     (tmp_path / "card.json").write_text("{}")
     with pytest.raises(InputError, match="is no calibration card"):

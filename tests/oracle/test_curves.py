@@ -6,7 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from reseek.oracle.curves import Scored, accuracy, auc, average_precision, best_threshold, called_good_at_best, f1
+from reseek.oracle.making.curves import (
+    Scored,
+    accuracy,
+    auc,
+    average_precision,
+    best_threshold,
+    called_good_at_best,
+    f1,
+)
 
 SCORES = st.lists(st.tuples(st.integers(0, 8).map(lambda n: n / 8), st.booleans()), min_size=1, max_size=25)
 

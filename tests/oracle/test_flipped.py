@@ -2,9 +2,9 @@
 
 import asyncio
 
-from reseek.config import OracleConfig
+from reseek.config.oracle import OracleConfig
 from reseek.oracle import make_oracle
-from reseek.questions import Question
+from reseek.questions.record import Question
 
 ASKED = [Question(id=str(n), question="Who wrote it?", golden_answers=("Ada",)) for n in range(400)]
 TEXTS = ["Ada did.", "Nobody did."]

@@ -10,16 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reseek.config import PairForm, Unit
+from corpora.record import Hit
+from reseek.agent.prompts import passages
+from reseek.config.oracle import PairForm, Unit
 from reseek.errors import InputError, ScoringFailed
 from reseek.oracle.batching import BatchingScorer
 from reseek.oracle.cache import CachedScorer, key
 from reseek.oracle.pair_oracle import PairOracle
 from reseek.oracle.pairs import Pair
-from reseek.oracle.store import ScoreStore
-from reseek.prompts import passages
-from reseek.questions import Question
-from reseek.search import Hit
+from reseek.oracle.score_store import ScoreStore
+from reseek.questions.record import Question
 from tests.support.oracles import Computing, expected
 
 PAIRS = [Pair(f"q{i % 7}", f"text {i}") for i in range(40)]
@@ -167,7 +167,7 @@ def test_a_disk_that_fails_costs_no_score(tmp_path, caplog):
 def test_several_processes_use_one_file(tmp_path):
     program = (
         "import asyncio, sys\n"
-        "from reseek.oracle.store import ScoreStore\n"
+        "from reseek.oracle.score_store import ScoreStore\n"
         "async def main(number):\n"
         "    store = ScoreStore(sys.argv[1])\n"
         "    for i in range(150):\n"

@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
+from corpora.record import Hit
+from reseek.agent.prompts import passages
 from reseek.oracle.literal import LiteralOracle, SupportingOracle, answer_labels
-from reseek.prompts import passages
-from reseek.questions import Question
-from reseek.search import Hit
+from reseek.questions.record import Question
 
 
 def question(text: str, *golds: str, titles: tuple[str, ...] = ()) -> Question:

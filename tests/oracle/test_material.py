@@ -5,13 +5,13 @@ import random
 
 import pytest
 
-from reseek.config import PairForm
+from corpora.record import Hit
+from reseek.agent.prompts import passages
+from reseek.config.oracle import PairForm
 from reseek.errors import InputError
-from reseek.oracle.labelled import Good, Shown, make_labelled, read_labelled
-from reseek.oracle.training_pairs import make_pairs, split_dev, usable
-from reseek.prompts import passages
-from reseek.questions import Question
-from reseek.search import Hit
+from reseek.oracle.making.labelled_observations import Good, Shown, make_labelled, read_labelled
+from reseek.oracle.making.training_pairs import make_pairs, split_dev, usable
+from reseek.questions.record import Question
 
 ARTICLES = {
     "Ada": ["Ada wrote a novel.", "Ada was born in Lund."],

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reseek.config import PairForm, Unit
+from corpora.record import Hit
+from reseek.agent.prompts import passages
+from reseek.config.oracle import PairForm, Unit
 from reseek.oracle.pairs import characters_as_tokens, passages_of, queries, texts, titles, windows
-from reseek.prompts import passages
-from reseek.questions import Question
-from reseek.search import Hit
+from reseek.questions.record import Question
 
 WORD = st.text(st.characters(codec="utf-8", exclude_characters='"\n', exclude_categories=("Cs", "Z", "Cc")), min_size=1)
 HITS = st.lists(st.tuples(WORD, WORD), min_size=1, max_size=5)

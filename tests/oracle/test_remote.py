@@ -5,12 +5,12 @@ import json
 
 import pytest
 
-from reseek.config import OracleConfig, RemoteApi
+from reseek.config.oracle import OracleConfig, RemoteApi
 from reseek.errors import InputError, ScoringFailed
 from reseek.oracle import make_oracle
 from reseek.oracle.pairs import Pair
 from reseek.oracle.remote import RemoteModel, ServiceAway
-from reseek.questions import Question
+from reseek.questions.record import Question
 from tests.support.oracles import expected
 from tests.support.replicas import ANSWER, DRIP, DROP, HANG, Replica, Says, always, script
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from reseek.errors import InputError
+from reseek.micro.model import make_model, make_tokenizer
 from reseek.policy.hf import TransformersPolicy
-from reseek.policy.micro import make_model, make_tokenizer
 
 TOKENIZER = make_tokenizer()
 MODEL = make_model(0, len(TOKENIZER))

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reseek.agent.tokens import token_span
 from reseek.policy.text import TURN, TextTokenizer
-from reseek.texts import token_span
 
 TEXT = TextTokenizer()
 

@@ -8,15 +8,15 @@ import subprocess
 
 import pytest
 
-from reseek.episode import StopReason
-from reseek.evaluation.flips import FlipRecord
+from reseek.agent.episode import StopReason
+from reseek.agent.grammar import Verdict
+from reseek.evaluation.counterfactual_records import FlipRecord
 from reseek.evaluation.impact import Impact
 from reseek.evaluation.results import read_evaluation
-from reseek.grammar import Verdict
 from reseek.report import tables, writers
 from reseek.report.page import all_tables, card
 from reseek.report.published import PUBLISHED
-from reseek.runfolder import write_json, write_text
+from reseek.run.folder import write_json, write_text
 from tests.support.evaluations import ScriptedPolicy, question
 from tests.support.reports import HOSTILE, SETS, make_run
 

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reseek.context import Trajectory
+from reseek.agent.context import Trajectory
+from reseek.agent.methods import Method
 from reseek.errors import InputError
-from reseek.evaluation.records import EditRecord, in_text
-from reseek.evaluation.runner import run_question
-from reseek.methods import Method
 from reseek.report.trajectories import blocks_of, body, call_events, probabilities, wrong_verdicts
+from reseek.rollout.environment import run_question
+from reseek.rollout.records import EditRecord, in_text
 from tests.evaluation.test_replay import recorded
 from tests.support.episodes import TOKENIZER
 from tests.support.evaluations import question, room

@@ -8,9 +8,9 @@ import httpx
 import pytest
 
 from reseek.errors import InputError
-from reseek.search import make_search
 from reseek.search.app import make_app
 from reseek.search.limits import Limits
+from reseek.search.making import make_search
 from reseek.search.wire import decode_reply
 from tests.support.searches import Echo, found
 

@@ -5,7 +5,7 @@ import asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reseek.search import Hit
+from corpora.record import Hit
 from reseek.search.noisy import NoisySearch
 
 

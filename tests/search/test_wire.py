@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reseek.search import Hit
+from corpora.record import Hit
 from reseek.search.wire import WireError, decode_reply, decode_request, encode_reply, encode_request
 
 ANY_TEXT = st.text(st.characters(exclude_categories=[]), max_size=30)

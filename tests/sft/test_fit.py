@@ -8,12 +8,12 @@ from datasets import load_from_disk
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reseek.config.sft import SftSettings
 from reseek.errors import InputError
-from reseek.policy.micro import make_model, make_tokenizer
-from reseek.settings.sft import SftSettings
+from reseek.micro.model import make_model, make_tokenizer
 from reseek.sft.fit import InOrder, Padding, arguments_of
-from reseek.sft.order import Order
 from reseek.sft.plan import ROWS, Plan, check_batches, labels_of, write_plan, write_rows
+from reseek.sft.row_order import Order
 from reseek.sft.rows import Row
 
 TOKENIZER = make_tokenizer()

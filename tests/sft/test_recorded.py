@@ -4,12 +4,12 @@ import random
 
 import pytest
 
-from reseek.config import ContextPolicy
+from reseek.config.agent import ContextPolicy
+from reseek.config.sft import SftSettings
 from reseek.errors import InputError
-from reseek.questions import Question
-from reseek.settings.sft import SftSettings
-from reseek.sft.recorded import files_of, recorded
-from reseek.training.rollouts import SegmentRecord, SessionRecord, write_sessions
+from reseek.questions.record import Question
+from reseek.rollout.session_records import SegmentRecord, SessionRecord, write_sessions
+from reseek.sft.recorded_episodes import files_of, recorded
 from tests.support.evaluations import CharTokenizer
 from tests.support.wanderer import wander
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from reseek.context import segments
+from reseek.agent.context import segments
+from reseek.config.sft import SftSettings
 from reseek.errors import InputError
-from reseek.settings.sft import SftSettings
 from reseek.sft.rows import Candidate, Reason, Row, candidate_of_record, choose
 from tests.support.wanderer import wander
 

@@ -3,11 +3,11 @@
 import pytest
 from omegaconf import OmegaConf
 
-from reseek.config import load_section
+from reseek.config.resolvers import CONF
+from reseek.config.section import load_section
+from reseek.config.settings import Stage, check_overrides, stage_of
+from reseek.config.sft import SftSettings
 from reseek.errors import InputError
-from reseek.resolvers import CONF
-from reseek.settings import Stage, check_overrides, stage_of
-from reseek.settings.sft import SftSettings
 
 
 def test_the_stage_is_rl_or_sft():

@@ -109,7 +109,7 @@ WAYS = {
 
 
 def main() -> None:
-    from fictionalhot.audit import Base, audit_item, read_lines
+    from fictionalhot.builder.audit import Base, audit_item, read_lines
 
     release, corpus = map(Path, sys.argv[1:])
     base, missed, made = Base(read_lines(corpus)), Counter(), 0

@@ -19,7 +19,7 @@ PROMPT = "agent.prompt_tokens=128"
 
 def save_copying_model(folder: Path) -> Path:
     """Into `folder`, which is returned."""
-    from reseek.policy.micro import make_model, make_tokenizer
+    from reseek.micro.model import make_model, make_tokenizer
 
     tokenizer = make_tokenizer()
     tokenizer.chat_template = TEMPLATE

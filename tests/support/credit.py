@@ -1,8 +1,8 @@
 """Random sessions, and slow references of every estimator in plain Python that know tokens but no segments.
 
-The `check_...` functions compare the estimators of a module (`reseek.training.credit`, or a copy with a fault in it)
-with the references on one random group. Masks, values and rewards are exact in float64; nothing here is float32.
-"""
+The `check_...` functions compare the estimators of a module (`reseek.training.credit.estimators`, or a copy with a
+fault in it) with the references on one random group. Masks, values and rewards are exact in float64; nothing here is
+float32. """
 
 import math
 import random
@@ -12,8 +12,8 @@ from types import ModuleType
 import pytest
 import torch
 
-from reseek.training import credit
-from reseek.training.credit import Session, VerdictCredit
+from reseek.training.credit import estimators as credit
+from reseek.training.credit.estimators import Session, VerdictCredit
 
 TOLERANCE = 1e-6
 DISCOUNTS = ((1.0, 1.0), (0.99, 0.95), (0.9, 0.0))

@@ -8,13 +8,13 @@ import asyncio
 import re
 from collections.abc import Callable, Sequence
 
-from reseek.config import AgentConfig
-from reseek.context import NOT_TRAINED, segments
-from reseek.episode import Episode, EpisodeTexts, prompt_ids, run_episode
+from corpora.record import Hit
+from reseek.agent.context import NOT_TRAINED, segments
+from reseek.agent.episode import Episode, EpisodeTexts, prompt_ids, run_episode
+from reseek.agent.methods import Method
+from reseek.config.agent import AgentConfig
 from reseek.errors import SearchFailed
-from reseek.methods import Method
 from reseek.policy import Sample
-from reseek.search import Hit
 
 SPOKEN = 1000
 SPECIAL = {"<|im_start|>": 256, "<|im_end|>": 257, "[PAD]": 258, "<unused7>": 259}

@@ -3,14 +3,16 @@
 import asyncio
 from collections.abc import Callable
 
-from reseek.config import AgentConfig, OracleConfig, RewardConfig
-from reseek.episode import EpisodeTexts
+from corpora.record import Hit
+from reseek.agent.episode import EpisodeTexts
+from reseek.config.agent import AgentConfig
+from reseek.config.oracle import OracleConfig
+from reseek.config.rewards import RewardConfig
 from reseek.errors import SearchFailed
-from reseek.evaluation.runner import Room
 from reseek.oracle.literal import LiteralOracle
 from reseek.policy import Sample
-from reseek.questions import Question
-from reseek.search import Hit
+from reseek.questions.record import Question
+from reseek.rollout.environment import Room
 
 
 class CharTokenizer:

@@ -1,13 +1,13 @@
 """A tiny "real" corpus, made up for tests, with questions whose answers it states; drafts and items made of it."""
 
 from corpora.record import Passage
+from fictionalhot.builder.prove import World, found, prove
+from fictionalhot.builder.release import Item
+from fictionalhot.builder.seeds import Pages, make_seed
 from fictionalhot.offline.fictionalise import Offline
 from fictionalhot.offline.lexicon import Lexicon
-from fictionalhot.prove import World, found, prove
-from fictionalhot.release import Item
-from fictionalhot.seeds import Pages, make_seed
-from reseek.questions import Question
-from reseek.reward import normalise_answer
+from reseek.questions.record import Question
+from reseek.rewards.answers import normalise_answer
 
 _PAGES = (
     (

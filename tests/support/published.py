@@ -1,4 +1,4 @@
-"""The answer metrics as their publications define them, written without a look at `reseek.reward`.
+"""The answer metrics as their publications define them, written without a look at `reseek.rewards.reward`.
 
 Normalisation, EM and F1: the evaluation of SQuAD 1.1 (Rajpurkar et al., 2016): lower case, then ASCII punctuation out,
 then the words a, an, the out, then runs of blanks made one; EM 1 where the normal forms are equal; F1 of the bags of
@@ -53,7 +53,7 @@ def f1(answer: str, golds: Sequence[str]) -> float:
 
 
 def disagreements(module: ModuleType, pairs: Sequence[tuple[str, Sequence[str]]]) -> Iterator[str]:
-    """Where the metrics of a module (`reseek.reward`, or a copy with a fault in it) differ from these."""
+    """Where the metrics of a module (`reseek.rewards.reward`, or a copy with a fault in it) differ from these."""
     for answer, golds in pairs:
         for name, ours, published in (
             ("exact_match", module.exact_match, em),

@@ -6,14 +6,15 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from reseek.config import OracleConfig, RewardConfig
+from reseek.config.oracle import OracleConfig
+from reseek.config.rewards import RewardConfig
 from reseek.evaluation.conditions import Conditions, claim_folder
-from reseek.evaluation.records import EpisodeRecord
 from reseek.evaluation.results import Evaluation, read_evaluation
-from reseek.evaluation.runner import run_sets
-from reseek.questions import Question
-from reseek.runfolder import write_json, write_text
-from reseek.sets.manifest import SetManifest, write_manifests
+from reseek.questions.provenance import SetManifest, write_manifests
+from reseek.questions.record import Question
+from reseek.rollout.records import EpisodeRecord
+from reseek.rollout.runner import run_sets
+from reseek.run.folder import write_json, write_text
 from tests.support.evaluations import question, room
 
 SETS = {

@@ -11,7 +11,7 @@ import psutil
 import torch
 from safetensors.torch import load_file
 
-from reseek.training.rollouts import SegmentRecord, SessionRecord, read_sessions
+from reseek.rollout.session_records import SegmentRecord, SessionRecord, read_sessions
 
 ROOT = Path(__file__).resolve().parents[2]
 STEPS = 3

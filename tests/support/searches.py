@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Sequence
 
+from corpora.record import Hit
 from reseek.errors import SearchFailed
-from reseek.search import Hit
 
 
 class Echo:

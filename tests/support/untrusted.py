@@ -9,12 +9,12 @@ from functools import cache
 
 from hypothesis import strategies as st
 
-from reseek.config import AgentConfig
-from reseek.context import Append, Source
-from reseek.episode import Episode, EpisodeTexts, prompt_ids, run_episode
-from reseek.grammar import TAGS, Action, parse
+from corpora.record import Hit
+from reseek.agent.context import Append, Source
+from reseek.agent.episode import Episode, EpisodeTexts, prompt_ids, run_episode
+from reseek.agent.grammar import TAGS, Action, parse
+from reseek.config.agent import AgentConfig
 from reseek.policy import Sample
-from reseek.search import Hit
 
 TAG = re.compile(r"</?(?:search|judge|answer|information|think|note)>")
 

@@ -4,12 +4,12 @@ action."""
 import asyncio
 import random
 
-from reseek.episode import Episode, prompt_ids, run_episode
-from reseek.evaluation.records import EpisodeRecord, record_of
+from reseek.agent.episode import Episode, prompt_ids, run_episode
 from reseek.policy import Sample
-from reseek.questions import Question
-from reseek.reward import Reward
-from reseek.scoring import score_episode
+from reseek.questions.record import Question
+from reseek.rewards.reward import Reward
+from reseek.rewards.scoring import score_episode
+from reseek.rollout.records import EpisodeRecord, record_of
 from tests.support.evaluations import PASSAGES, question, room
 
 _SAID = (

@@ -8,8 +8,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reseek.training import credit
-from reseek.training.credit import (
+from reseek.training.credit import estimators as credit
+from reseek.training.credit.estimators import (
     ChainedGae,
     Grpo,
     LeaveOneOut,
@@ -19,7 +19,7 @@ from reseek.training.credit import (
     StepCredit,
     VerdictCredit,
 )
-from reseek.training.credit_rows import credit_rows, estimator_of
+from reseek.training.credit.rows import credit_rows, estimator_of
 from tests.support.credit import (
     TOLERANCE,
     check_gae,

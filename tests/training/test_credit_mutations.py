@@ -1,8 +1,8 @@
-"""The comparison with the slow references notices faults that were put into `reseek.training.credit` on purpose."""
+"""The slow references catch faults planted in `reseek.training.credit.estimators`."""
 
 import pytest
 
-from reseek.training import credit
+from reseek.training.credit import estimators as credit
 from tests.support.credit import CHECKS
 from tests.support.mutations import Mutation, mutated
 

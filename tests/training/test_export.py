@@ -12,8 +12,8 @@ from torch.distributed.tensor import Partial, Replicate, Shard
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForTokenClassification
 
 from reseek.errors import InputError
-from reseek.policy.micro import make_model, make_tokenizer
-from reseek.training.best import keep_best
+from reseek.micro.model import make_model, make_tokenizer
+from reseek.training.checkpoints import keep_best
 from reseek.training.export import MANIFEST, Dtype, Pick, export, find_checkpoint, main, merge
 from tests.support.checkpoints import FSDP, write_actor, write_run, write_shards, write_the_rest
 

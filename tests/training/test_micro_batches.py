@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reseek.training.micro_batches import OVERHEAD_TOKENS, cut_by_length
+from reseek.training.verl_plugin.micro_batches import OVERHEAD_TOKENS, cut_by_length
 
 LENGTHS = st.lists(st.integers(1, 50), min_size=1, max_size=40)
 

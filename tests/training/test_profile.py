@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from reseek.policy import Sample
-from reseek.questions import Question
-from reseek.training.profile import Start, read_profile, table
-from reseek.training.stopwatch import Part, Stopwatch, Wait, split
-from reseek.training.waits import TimedOracle, TimedPolicy, TimedSearch, Waits
+from reseek.questions.record import Question
+from reseek.training.monitor.profile import Start, read_profile, table
+from reseek.training.monitor.stopwatch import Part, Stopwatch, Wait, split
+from reseek.training.monitor.waiting_times import TimedOracle, TimedPolicy, TimedSearch, Waits
 
 
 class Clock:

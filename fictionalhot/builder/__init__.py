@@ -1,0 +1,1 @@
+"""The benchmark builder: from real questions to a released set of fictional ones."""

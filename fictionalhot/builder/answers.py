@@ -1,0 +1,62 @@
+"""Answers by their form: which type, and where they stand in a text. Pure; knows nothing of entities or worlds."""
+
+import re
+
+from fictionalhot.builder.records import AnswerType
+from reseek.rewards.answers import normalise_answer
+
+_MONTH = re.compile(
+    r"\b(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|"
+    r"nov(?:ember)?|dec(?:ember)?)\b",
+    re.I,
+)
+_YEAR = re.compile(r"(?:1\d{3}|20\d{2})s?")
+_TOKEN = re.compile(r"\w+|[^\w\s]")
+
+
+def answer_type(answer: str) -> AnswerType:
+    """The type of an answer as it is written."""
+    text = answer.strip()
+    if normalise_answer(text) in ("yes", "no"):
+        return AnswerType.YES_NO
+    if _YEAR.fullmatch(text):
+        return AnswerType.YEAR
+    if _MONTH.search(text) and any(letter.isdigit() for letter in text):
+        return AnswerType.DATE
+    if any(letter.isupper() for letter in re.sub(r"^(?:The|An?)\s", "", text)):
+        return AnswerType.NAME
+    return AnswerType.NUMBER if any(letter.isdigit() for letter in text) else AnswerType.PHRASE
+
+
+def find_answer(answer: str, text: str) -> list[tuple[int, int]]:
+    """Where an answer stands in a text, at word boundaries, whatever its capitals, punctuation and articles."""
+    words = normalise_answer(answer).split()
+    if not words:
+        return []
+    tokens = [(normalise_answer(found.group()), found.start(), found.end()) for found in _TOKEN.finditer(text)]
+    tokens = [token for token in tokens if token[0]]
+    # A word of the answer may be several tokens of the text ("u.s." is "us"): compare what is written, joined.
+    places = []
+    wanted = "".join(words)
+    for first in range(len(tokens)):
+        joined = ""
+        for last in range(first, len(tokens)):
+            joined += tokens[last][0]
+            surface = text[tokens[first][1] : tokens[last][2]]
+            if joined == wanted and _same(answer, surface):
+                places.append((tokens[first][1], tokens[last][2]))
+            if len(joined) >= len(wanted):
+                break
+    return places
+
+
+def _same(answer: str, surface: str) -> bool:
+    """Whether two writings are one answer: the field's normalisation, but 1,542 people are not the year 1542."""
+    if _YEAR.fullmatch(answer.strip()) and not _YEAR.fullmatch(surface):
+        return False
+    return normalise_answer(answer) == normalise_answer(surface)
+
+
+def states(text: str, answers: tuple[str, ...]) -> bool:
+    """Whether one of the answers stands in the text."""
+    return any(find_answer(answer, text) for answer in answers)

@@ -1,0 +1,168 @@
+"""`python -m fictionalhot.builder.build`: from real questions to a released benchmark."""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from fictionalhot.builder.browse import write_page
+from fictionalhot.builder.pipeline import Backend, BuildConfig, OfflineBackend, build
+from fictionalhot.builder.probe import Condition, probe_release, rows
+from fictionalhot.builder.probe import show as show_probe
+from fictionalhot.builder.readers import make_reader
+from fictionalhot.builder.release import Gate
+from fictionalhot.builder.sample import sample
+from fictionalhot.builder.seeds import read_pages, read_seeds
+from fictionalhot.llm.backend import OpenAIBackend, estimate
+from fictionalhot.offline.lexicon import Lexicon
+from reseek.errors import InputError
+from reseek.services.llm_cache import AnswerCache
+from reseek.services.llm_client import LlmConfig
+
+
+class Kind(StrEnum):
+    """Who makes fiction of seeds."""
+
+    OFFLINE = "offline"
+    """Rules: names are replaced, passages renamed."""
+    OPENAI = "openai"
+    """A language model behind an OpenAI-compatible endpoint."""
+
+
+LLM = LlmConfig(model="none")
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+
+
+@app.command()
+def main(
+    questions: Annotated[list[Path], typer.Argument(help="question files (JSONL) with supporting_titles")],
+    corpus: Annotated[Path, typer.Option(help="the base corpus's passages, which hold the supporting titles")],
+    out: Annotated[Path, typer.Option(help="where work/, release/ and index/ grow; a killed build goes on from there")],
+    index: Annotated[Path | None, typer.Option(help="the base's index; built there if absent (OUT/base)")] = None,
+    count: Annotated[int, typer.Option(min=1, help="how many seeds to try")] = 300,
+    seed: Annotated[int, typer.Option(help="another seed: another sample, other names")] = 0,
+    top_k: Annotated[int, typer.Option(min=1, help="each hop's page must be among so many for its query")] = 3,
+    name: Annotated[str, typer.Option(help="the release's name")] = "fictionalhot",
+    backend: Annotated[Kind, typer.Option(help="offline: rules, no model; openai: a language model")] = Kind.OFFLINE,
+    model: Annotated[str, typer.Option(help="openai: the model's name")] = "",
+    base_url: Annotated[str | None, typer.Option(help="openai: another endpoint, as http://localhost:8000/v1")] = None,
+    temperature: Annotated[float, typer.Option(help="openai: sampling")] = LLM.temperature,
+    max_tokens: Annotated[int, typer.Option(help="openai: of one answer")] = LLM.max_tokens,
+    rate: Annotated[float, typer.Option(help="openai: requests a minute")] = LLM.requests_per_minute,
+    concurrency: Annotated[int, typer.Option(help="openai: requests at once")] = LLM.concurrency,
+    price_in: Annotated[float, typer.Option(help="openai: price of a million prompt tokens")] = 0.0,
+    price_out: Annotated[float, typer.Option(help="openai: price of a million tokens answered")] = 0.0,
+    reader: Annotated[
+        list[str] | None, typer.Option(help="ask this reader too (fictionalhot.builder.probe); its scores gate nothing")
+    ] = None,
+    cache: Annotated[Path, typer.Option(help="where the reader smollm2-135m is kept, once converted")] = Path(".cache"),
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="openai: sample, estimate the cost, ask nothing")] = False,
+) -> None:
+    """Make a benchmark of fictional questions out of real ones, prove each item, and put its pages into the corpus.
+
+    Sample seeds, make them fictional, write their documents, prove, inject, release. Every item's state is on disk:
+    started again after a kill, the build goes on, and no answer of a model is paid for twice. OUT/release holds the
+    benchmark with its data card (README.md) and gate report, OUT/index the corpus with its documents, for `eval.py`,
+    OUT/release.html the items to read; with --reader, OUT/probe what a reader scores with and without the documents.
+    """
+    if backend is Kind.OPENAI and not model:
+        raise _exit(InputError("--model: which one? --backend openai needs it"))
+    llm = LlmConfig(
+        model=model or "none",
+        base_url=base_url,
+        temperature=temperature,
+        max_tokens=max_tokens,
+        requests_per_minute=rate,
+        concurrency=concurrency,
+        price_in=price_in,
+        price_out=price_out,
+    )
+    config = BuildConfig(
+        name=name,
+        corpus=str(corpus),
+        index=str(index or out / "base"),
+        questions=tuple(str(path) for path in questions),
+        count=count,
+        seed=seed,
+        top_k=top_k,
+        backend=llm.identity() if backend is Kind.OPENAI else backend.value,
+    )
+
+    def make_backend(lexicon: Lexicon) -> Backend:
+        if backend is Kind.OFFLINE:
+            return OfflineBackend(lexicon, seed)
+        return OpenAIBackend(llm, AnswerCache(out / "work" / "answers"))
+
+    try:
+        if dry_run:
+            seeds, _ = read_seeds(config.questions, read_pages(corpus))
+            prompt, completion, cost = estimate(sample(seeds, count, seed), llm)
+            print(f"about {prompt:,} prompt tokens, {completion:,} tokens answered, cost {cost:.2f}; nothing was asked")
+            return
+        with _Bars() as bars:
+            manifest, items = build(config, out, make_backend, bars)
+    except InputError as error:
+        raise _exit(error) from None
+    gate = Gate.model_validate_json((out / "release" / "gate.json").read_text(encoding="utf-8"))
+    write_page(out / "release.html", name, items, gate)
+    show(gate)
+    if reader:
+        try:
+            readers = [make_reader(named, None, cache) for named in reader]
+            probe = probe_release(out / "release", items, readers, list(Condition), out / "probe")
+        except InputError as error:
+            raise _exit(error) from None
+        show_probe(probe)
+        write_page(out / "release.html", name, items, gate, rows(probe))
+    print(f"{out / 'release'}: {manifest.items} items, {manifest.documents} documents, {manifest.proof_level}")
+
+
+def _exit(error: InputError) -> typer.Exit:
+    Console(stderr=True).print(f"error: {error}", markup=False, soft_wrap=True)
+    return typer.Exit(2)
+
+
+def show(gate: Gate) -> None:
+    """The gate report as tables."""
+    console = Console()
+    table = Table("stage", "items", "yield", title="gate report")
+    for stage, count, share in gate.shown:
+        table.add_row(stage, str(count), f"{share:.0%}")
+    console.print(table)
+    reasons = Table("rejected at", "reason", "items")
+    for stage, counts in gate.rejected.items():
+        for reason, count in counts.items():
+            reasons.add_row(stage, reason, str(count))
+    console.print(reasons)
+    for what, value in (("own query", gate.recall_hop_query), ("whole question", gate.recall_question)):
+        print(f"recall@{gate.top_k}, {what}: {'-' if value is None else f'{value:.3f}'}")
+
+
+class _Bars:
+    """One bar a stage, on stderr."""
+
+    def __init__(self) -> None:
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        self._progress = Progress(*columns, TimeRemainingColumn(), console=Console(file=sys.stderr))
+        self._tasks: dict[str, int] = {}
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        if stage not in self._tasks:
+            self._tasks[stage] = self._progress.add_task(stage, total=total)
+        self._progress.update(self._tasks[stage], completed=done, total=total)
+
+    def __enter__(self) -> "_Bars":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+
+if __name__ == "__main__":
+    app()

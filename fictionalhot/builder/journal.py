@@ -1,0 +1,116 @@
+"""Results of a stage on disk, one line an item, written as each is ready.
+
+Invariant: what `add` returned from is on the disk and is read again after any kill; a last line that a kill cut off is
+dropped and its item done again. Only one process writes at a time (a lock that dies with it). Knows nothing of what the
+records mean.
+"""
+
+import fcntl
+import json
+import os
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from fictionalhot.builder.records import Rejection
+from reseek.errors import InputError, first_problem
+from reseek.frozen import Record
+
+Done = TypeVar("Done", bound=BaseModel)
+
+
+class Journal(Generic[Done]):
+    """One stage's results by item: a record, or a rejection."""
+
+    def __init__(self, path: Path, record: type[Done]) -> None:
+        """Raises InputError for a line that is neither, other than a last one cut off."""
+        self.done: dict[str, Done] = {}
+        self.rejected: dict[str, Rejection] = {}
+        self._path, self._record = path, record
+        whole = self._read() if path.is_file() else 0
+        self._file = path.open("ab")
+        self._file.truncate(whole)
+
+    def __contains__(self, id: str) -> bool:
+        return id in self.done or id in self.rejected
+
+    def add(self, id: str, result: Done | Rejection) -> None:
+        """Keep the result of an item. Returns when it is on the disk."""
+        kind = "rejected" if isinstance(result, Rejection) else "done"
+        line = json.dumps({"id": id, kind: result.model_dump(mode="json")}, ensure_ascii=False)
+        self._file.write(line.encode() + b"\n")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._keep(id, result)
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _keep(self, id: str, result: Done | Rejection) -> None:
+        if isinstance(result, Rejection):
+            self.rejected[id] = result
+        else:
+            self.done[id] = result
+
+    def _read(self) -> int:
+        """Returns how many bytes are whole lines."""
+        whole = 0
+        with self._path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                if not line.endswith(b"\n"):
+                    break
+                try:
+                    entry = json.loads(line)
+                    rejected = "rejected" in entry
+                    model: type[BaseModel] = Rejection if rejected else self._record
+                    self._keep(entry["id"], model.model_validate(entry["rejected" if rejected else "done"]))
+                except ValidationError as error:
+                    raise InputError(f"{self._path}:{number}: {first_problem(error)}; delete the work folder") from None
+                except (ValueError, KeyError, TypeError):
+                    raise InputError(f"{self._path}:{number}: is no journal line; delete the work folder") from None
+                whole += len(line)
+        return whole
+
+
+class Workspace:
+    """The folder where a build grows, held by one process, and for one configuration."""
+
+    def __init__(self, folder: Path, config: Record) -> None:
+        """Raises InputError where another process works here, or another configuration did."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self._lock = os.open(folder, os.O_RDONLY)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(self._lock)
+            raise InputError(f"{folder}: another process builds here; wait for it, or name another --out") from None
+        stated = folder / "build.json"
+        wanted = config.model_dump_json(indent=2) + "\n"
+        if stated.is_file() and stated.read_text(encoding="utf-8") != wanted:
+            os.close(self._lock)
+            raise InputError(f"{stated}: is of another configuration; name another --out, or delete {folder}")
+        write_whole(stated, wanted)
+
+    def journal(self, stage: str, record: type[Done]) -> Journal[Done]:
+        return Journal(self.folder / f"{stage}.jsonl", record)
+
+    def close(self) -> None:
+        os.close(self._lock)
+
+    def __enter__(self) -> "Workspace":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def write_whole(path: Path, text: str) -> None:
+    """The file appears with all of its text or not at all."""
+    growing = path.with_name(f".{path.name}.growing")
+    with growing.open("w", encoding="utf-8", newline="\n") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(growing, path)

@@ -1,0 +1,237 @@
+"""The stages in their order, each item's state on disk as soon as it is known.
+
+Invariant: killed anywhere and started again with the same configuration it goes on where it was, and the release is
+the one that an unbroken build gives. Knows nothing of back ends' insides, nor of the terminal: it reports.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from corpora.index import ensure_index
+from corpora.manifest import Manifest
+from corpora.record import Passage
+from fictionalhot.builder.inject import Finder, ensure_version
+from fictionalhot.builder.journal import Journal, Workspace, write_whole
+from fictionalhot.builder.prove import World, found, prove
+from fictionalhot.builder.records import Draft, Proof, Rejected, Rejection, Seed
+from fictionalhot.builder.release import Item, ReleaseManifest, gate_report, write_release
+from fictionalhot.builder.sample import sample
+from fictionalhot.builder.seeds import Pages, read_pages, read_seeds
+from fictionalhot.offline.lexicon import Lexicon
+from reseek.frozen import Record
+from reseek.rewards.answers import normalise_answer
+
+NEIGHBOURS = 12
+Report = Callable[[str, int, int], None]
+
+
+class BuildConfig(Record):
+    """What a build is of. Another configuration, another work folder."""
+
+    name: str = "fictionalhot"
+    corpus: str
+    """The base corpus's file of passages."""
+    index: str
+    """Its index; built where there is none."""
+    questions: tuple[str, ...]
+    """Question files (JSONL) whose supporting titles stand in the corpus."""
+    count: int = 300
+    """Seeds to try."""
+    seed: int = 0
+    """Decides the sample and the invented names."""
+    top_k: int = 3
+    """(d): a hop's document must be among so many."""
+    backend: str = "offline"
+    """The back end with whatever of it changes the items."""
+
+
+class Backend(Protocol):
+    """Who makes fiction of seeds."""
+
+    def drafts(
+        self,
+        seeds: Sequence[Seed],
+        neighbours: Callable[[Seed], Sequence[Passage]],
+        done: Callable[[str, Draft | Rejection], None],
+    ) -> None:
+        """Make a draft of each seed, in any order, or a rejection; `done` is told of each as soon as it is ready."""
+        ...
+
+    def cost(self) -> str:
+        """What it cost, for the data card; "" for nothing."""
+        ...
+
+
+class OfflineBackend:
+    """The rules of `fictionalhot.offline`, one seed after the other."""
+
+    def __init__(self, lexicon: Lexicon, random_seed: int) -> None:
+        from fictionalhot.offline.fictionalise import Offline
+
+        self._offline = Offline(lexicon, random_seed)
+
+    def drafts(
+        self,
+        seeds: Sequence[Seed],
+        neighbours: Callable[[Seed], Sequence[Passage]],
+        done: Callable[[str, Draft | Rejection], None],
+    ) -> None:
+        for seed in seeds:
+            try:
+                self._offline.fictionalise(seed)  # cheaper than its pages, and rejects nearly all that are rejected
+                draft = self._offline.document(seed, neighbours(seed))
+            except Rejected as error:
+                done(seed.id, Rejection(id=seed.id, stage="fictionalise", reason=error.reason, detail=error.detail))
+            else:
+                done(seed.id, draft)
+
+    def cost(self) -> str:
+        return ""
+
+
+def build(
+    config: BuildConfig,
+    out: Path,
+    make_backend: Callable[[Lexicon], Backend],
+    report: Report = lambda stage, done, total: None,
+) -> tuple[ReleaseManifest, list[Item]]:
+    """Build the release into `out/release`, with the injected index in `out/index`; state grows in `out/work`.
+
+    `report` is told (stage, done, total). Raises InputError for bad input.
+    """
+    with Workspace(out / "work", config) as work:
+        pages, index = read_pages(config.corpus), Path(config.index)
+        base = ensure_index(config.corpus, index)
+        lexicon = _lexicon(work.folder / f"lexicon-{base.source.fingerprint[:16]}.json", pages, report)
+        seeds, unfit = read_seeds(config.questions, pages)
+        chosen = sample(seeds, config.count, config.seed)
+        report("sample", len(chosen), len(chosen))
+        backend = make_backend(lexicon)
+        drafts = _draft(work, chosen, index, backend, report)
+        world = World(lexicon, {normalise_answer(title) for title in pages.titles})
+        proofs = _prove(work, chosen, drafts.done, world, report)
+        candidates = [seed for seed in chosen if seed.id in proofs.done and not proofs.done[seed.id].failure]
+        items, lost, recall = _find(work.folder / "candidates", config, candidates, drafts.done, proofs.done, report)
+        corpus, recall_question = _inject(out / "index", config, items, base)
+        failures = [_failure(proof) for proof in proofs.done.values() if proof.failure]
+        rejected = [*drafts.rejected.values(), *failures, *lost]
+        gate = gate_report(
+            len(chosen),
+            len(drafts.done),
+            len(candidates),
+            len(items),
+            rejected,
+            top_k=config.top_k,
+            recall_hop_query=recall,
+            recall_question=recall_question,
+        )
+        manifest = write_release(
+            out / "release",
+            items,
+            gate,
+            [*unfit, *rejected],
+            name=config.name,
+            backend=config.backend.partition(" ")[0],
+            seed=config.seed,
+            base_fingerprint=base.source.fingerprint,
+            corpus_fingerprint=corpus.source.fingerprint,
+            cost=backend.cost(),
+        )
+        return manifest, items
+
+
+def _lexicon(path: Path, pages: Pages, report: Report) -> Lexicon:
+    if path.is_file():
+        return Lexicon.load(path)
+    report("read the corpus's words", 0, 1)
+    lexicon = Lexicon.of(pages.all())
+    write_whole(path, lexicon.dumps())
+    report("read the corpus's words", 1, 1)
+    return lexicon
+
+
+def _draft(work: Workspace, seeds: Sequence[Seed], index: Path, backend: Backend, report: Report) -> Journal[Draft]:
+    """A draft or a rejection of every seed; those on disk are not made again."""
+    journal = work.journal("drafts", Draft)
+    missing = [seed for seed in seeds if seed.id not in journal]
+
+    def done(id: str, result: Draft | Rejection) -> None:
+        journal.add(id, result)
+        report("fictionalise, document", len(journal.done) + len(journal.rejected), len(seeds))
+
+    with Finder(index) as finder:
+
+        def neighbours(seed: Seed) -> list[Passage]:
+            own = {passage.title for hop in seed.hops for passage in hop}
+            [hits] = finder.search([seed.question], NEIGHBOURS)
+            return [Passage(id=hit.id, title=hit.title, text=hit.text) for hit in hits if hit.title not in own]
+
+        backend.drafts(missing, neighbours, done)
+    journal.close()
+    return journal
+
+
+def _prove(
+    work: Workspace, seeds: Sequence[Seed], drafts: dict[str, Draft], world: World, report: Report
+) -> Journal[Proof]:
+    """(a), (b), (e) of every draft. Of two items with one title the first keeps it."""
+    journal = work.journal("proofs", Proof)
+    for number, seed in enumerate(seeds, start=1):
+        draft = drafts.get(seed.id)
+        if draft is None:
+            continue
+        if seed.id not in journal:
+            journal.add(seed.id, prove(draft, seed, world))
+        if not journal.done[seed.id].failure:
+            world.take(draft)
+        report("prove", number, len(seeds))
+    journal.close()
+    return journal
+
+
+def _find(
+    version: Path,
+    config: BuildConfig,
+    candidates: Sequence[Seed],
+    drafts: dict[str, Draft],
+    proofs: dict[str, Proof],
+    report: Report,
+) -> tuple[list[Item], list[Rejection], float | None]:
+    """(d) of the candidates, all injected at once: (items that are found, rejections of the others, share of hops
+    found)."""
+    if not candidates:
+        return [], [], None
+    documents = [document.passage() for seed in candidates for document in drafts[seed.id].documents]
+    ensure_version(Path(config.index), documents, version)
+    items: list[Item] = []
+    lost: list[Rejection] = []
+    ranks_of_all: list[int | None] = []
+    with Finder(version) as finder:
+        for number, seed in enumerate(candidates, start=1):
+            draft = drafts[seed.id]
+            ranks = finder.ranks(draft, config.top_k)
+            proof = found(proofs[seed.id], ranks)
+            ranks_of_all += ranks
+            if proof.failure:
+                lost.append(_failure(proof))
+            else:
+                items.append(Item(seed=seed, draft=draft, proof=proof))
+            report("inject, find", number, len(candidates))
+    share = sum(rank is not None for rank in ranks_of_all) / len(ranks_of_all) if ranks_of_all else None
+    return items, lost, share
+
+
+def _inject(version: Path, config: BuildConfig, items: Sequence[Item], base: Manifest) -> tuple[Manifest, float | None]:
+    """The corpus of the release: (its manifest, share of hops that one search with the whole question finds there)."""
+    if not items:
+        return base, None
+    documents = [document.passage() for item in items for document in item.draft.documents]
+    manifest = ensure_version(Path(config.index), documents, version)
+    with Finder(version) as finder:
+        return manifest, finder.recall([item.draft for item in items], config.top_k)
+
+
+def _failure(proof: Proof) -> Rejection:
+    failure = proof.failure
+    return Rejection(id=proof.id, stage=f"prove ({failure.check.value})", reason=failure.reason, detail=failure.detail)

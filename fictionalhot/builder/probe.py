@@ -1,0 +1,231 @@
+"""`python -m fictionalhot.builder.probe`: what readers answer from memory, real questions against their fictional
+twins.
+
+Invariant: each answer is on disk as soon as it is given, so a probe goes on where it was; a ratio over nothing is None.
+Originals and twins are the same items, so gaps are paired. A reader's exact match is reported and gates nothing.
+
+Knows nothing of how items were made.
+"""
+
+import asyncio
+import math
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from corpora.progress import PatientBar
+from fictionalhot.builder.journal import Journal, write_whole
+from fictionalhot.builder.readers import Reader, make_reader
+from fictionalhot.builder.release import Item, read_items
+from reseek.errors import InputError
+from reseek.frozen import Record
+from reseek.rewards.answers import exact_match
+from reseek.statistics import bootstrap_means, interval
+
+_Z = 1.959964  # 95 %
+_AT_ONCE = 8
+
+
+class Condition(StrEnum):
+    """What a reader is asked, and with what."""
+
+    ORIGINAL = "original, closed-book"
+    """The seed's question, from memory."""
+    TWIN = "twin, closed-book"
+    """The fictional question, from memory: about 0, or the release leaks."""
+    GOLD = "twin, gold documents"
+    """The fictional question with its hops' pages: what the reader could reach at best."""
+
+
+class Given(Record):
+    """One answer and whether it is right."""
+
+    answer: str
+    right: float
+
+
+class Share(Record):
+    """A mean with its 95 % interval over `n` items."""
+
+    mean: float | None
+    low: float | None
+    high: float | None
+    n: int
+
+
+class Probe(Record):
+    """Everything that a probe found."""
+
+    release: str
+    exact_match: dict[str, dict[str, Share]]
+    """By reader and condition."""
+    drop: dict[str, Share]
+    """Per reader: originals minus twins, paired."""
+    gap: dict[str, Share]
+    """Second reader minus first, by condition, paired; {} for one reader."""
+
+
+def wilson(right: float, n: int) -> Share:
+    """The share with Wilson's score interval (E. B. Wilson, 1927), which is sound near 0 and 1."""
+    if n == 0:
+        return Share(mean=None, low=None, high=None, n=0)
+    p, z2 = right / n, _Z**2
+    middle = (p + z2 / (2 * n)) / (1 + z2 / n)
+    half = _Z / (1 + z2 / n) * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n))
+    return Share(mean=p, low=min(p, max(0.0, middle - half)), high=max(p, min(1.0, middle + half)), n=n)
+
+
+def paired(one: Sequence[float], other: Sequence[float], seed: int = 0) -> Share:
+    """The mean of `one - other` item by item, with a percentile bootstrap interval."""
+    if not one:
+        return Share(mean=None, low=None, high=None, n=0)
+    differences = [a - b for a, b in zip(one, other, strict=True)]
+    bounds = interval(bootstrap_means(differences, seed))
+    mean = sum(differences) / len(differences)
+    return Share(mean=mean, low=bounds.low, high=bounds.high, n=len(differences))
+
+
+async def ask(
+    items: Sequence[Item], readers: Sequence[Reader], conditions: Sequence[Condition], journal: Journal[Given]
+) -> None:
+    """Ask what is not in the journal yet. Raises whatever a reader raises; what was answered is kept."""
+    places = asyncio.Semaphore(_AT_ONCE)
+    wanted = [
+        (r, c, item) for r in readers for c in conditions for item in items if key(r.name, c, item) not in journal
+    ]
+    with PatientBar("asking", len(wanted)) as bar:
+
+        async def one(reader: Reader, condition: Condition, item: Item) -> None:
+            seed, fiction = item.seed, item.draft.fiction
+            original = condition is Condition.ORIGINAL
+            documents = item.draft.hops if condition is Condition.GOLD else ()
+            async with places:
+                answer = await reader.answer(seed.question if original else fiction.question, documents)
+            golden = seed.golden_answers if original else fiction.golden_answers
+            given = Given(answer=answer, right=exact_match(answer, golden))
+            journal.add(key(reader.name, condition, item), given)
+            bar(len(journal.done))
+
+        async with asyncio.TaskGroup() as group:
+            for asked in wanted:
+                group.create_task(one(*asked))
+
+
+def key(reader: str, condition: Condition, item: Item) -> str:
+    """An answer's place in the journal."""
+    return f"{reader} | {condition.value} | {item.seed.id}"
+
+
+def summarise(
+    release: str,
+    items: Sequence[Item],
+    readers: Sequence[str],
+    conditions: Sequence[Condition],
+    journal: Journal[Given],
+) -> Probe:
+    """The numbers of all answers."""
+    right = {(r, c): [journal.done[key(r, c, item)].right for item in items] for r in readers for c in conditions}
+    return Probe(
+        release=release,
+        exact_match={r: {c.value: wilson(sum(right[r, c]), len(items)) for c in conditions} for r in readers},
+        drop={r: paired(right[r, Condition.ORIGINAL], right[r, Condition.TWIN]) for r in readers},
+        gap={c.value: paired(right[readers[1], c], right[readers[0], c]) for c in conditions}
+        if len(readers) > 1
+        else {},
+    )
+
+
+def probe_release(
+    release: Path, items: Sequence[Item], readers: Sequence[Reader], conditions: Sequence[Condition], out: Path
+) -> Probe:
+    """Ask what was not asked yet; `out` then holds every answer, the numbers and their picture."""
+    out.mkdir(parents=True, exist_ok=True)
+    journal = Journal(out / "answers.jsonl", Given)
+    asyncio.run(ask(items, readers, conditions, journal))
+    probe = summarise(str(release), items, [reader.name for reader in readers], conditions, journal)
+    write_whole(out / "probe.json", probe.model_dump_json(indent=2) + "\n")
+    plot(probe, out / "probe.png")
+    return probe
+
+
+def plot(probe: Probe, path: Path) -> None:
+    """Exact match by condition, one bar a reader, with intervals."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
+    width = 0.8 / len(probe.exact_match)
+    for number, (reader, shares) in enumerate(probe.exact_match.items()):
+        known = [(x, share) for x, share in enumerate(shares.values()) if share.mean is not None]
+        means = [share.mean for _, share in known]
+        errors = [[share.mean - share.low for _, share in known], [share.high - share.mean for _, share in known]]
+        places = [x + number * width for x, _ in known]
+        axes.bar(places, means, width, yerr=errors, capsize=4, label=reader)
+        axes.set_xticks([x + 0.4 - width / 2 for x, _ in known], list(shares))
+    axes.set_ylabel("exact match, 95 %")
+    axes.set_ylim(bottom=0)
+    axes.legend()
+    axes.set_title(probe.release)
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
+
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+
+
+@app.command()
+def main(
+    release: Annotated[Path, typer.Argument(help="the folder of a release")],
+    out: Annotated[Path, typer.Option(help="where answers.jsonl, probe.json and probe.png go")],
+    reader: Annotated[list[str], typer.Option(help="smollm2-135m, a model's folder or hub id; two: their gap as well")],
+    base_url: Annotated[str | None, typer.Option(help="ask an OpenAI-compatible endpoint for these models")] = None,
+    gold: Annotated[bool, typer.Option(help="ask with the gold documents as well")] = True,
+    limit: Annotated[int | None, typer.Option(min=1, help="the first so many items")] = None,
+    cache: Annotated[Path, typer.Option(help="where smollm2-135m is kept, once converted")] = Path(".cache"),
+) -> None:
+    """Ask readers the real questions and their fictional twins, closed-book, and the twins with their documents."""
+    try:
+        readers = [make_reader(name, base_url, cache) for name in reader]
+        conditions = list(Condition) if gold else [Condition.ORIGINAL, Condition.TWIN]
+        show(probe_release(release, read_items(release)[:limit], readers, conditions, out))
+    except InputError as error:
+        Console(stderr=True).print(f"error: {error}", markup=False, soft_wrap=True)
+        raise typer.Exit(2) from None
+
+
+COLUMNS = ("reader", "asked", "EM", "95 %", "items")
+
+
+def rows(probe: Probe) -> list[tuple[str, ...]]:
+    """The numbers as rows of `COLUMNS`."""
+    found = []
+    for name, shares in probe.exact_match.items():
+        for condition, share in [*shares.items(), ("original minus twin, paired", probe.drop[name])]:
+            found.append((name, condition, *_cells(share)))
+    found += [("second - first", condition, *_cells(share)) for condition, share in probe.gap.items()]
+    return found
+
+
+def show(probe: Probe) -> None:
+    """The numbers as a table."""
+    table = Table(*COLUMNS, title="contamination probe")
+    for row in rows(probe):
+        table.add_row(*row)
+    Console().print(table)
+
+
+def _cells(share: Share) -> tuple[str, str, str]:
+    if share.mean is None:
+        return "-", "-", "0"
+    return f"{share.mean:.3f}", f"{share.low:.3f} to {share.high:.3f}", str(share.n)
+
+
+if __name__ == "__main__":
+    app()

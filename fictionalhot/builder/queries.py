@@ -1,0 +1,16 @@
+"""What an agent would search for at each hop: the page's title and what the question asks. Pure."""
+
+from collections.abc import Sequence
+
+from fictionalhot.builder.records import Document, Fiction, Role
+from fictionalhot.offline.inventory import FUNCTION_WORDS
+from fictionalhot.offline.words import words_of
+
+
+def hop_queries(documents: Sequence[Document], fiction: Fiction) -> tuple[str, ...]:
+    """One query a hop: the title of its page, then the question's words that are neither names nor small."""
+    names = {word.lower() for pair in fiction.entities for word in pair.fictional.split()}
+    asked = [word.text for word in words_of(fiction.question)]
+    asked = [word for word in asked if word.lower() not in names | FUNCTION_WORDS]
+    titles = {document.hop: document.title for document in reversed(documents) if document.role is Role.HOP}
+    return tuple(f"{titles[hop]} {' '.join(asked)}" for hop in sorted(titles))

@@ -1,0 +1,177 @@
+"""A release: the questions, their documents, the proofs, and a manifest that is written last.
+
+Invariant: a folder that holds `manifest.json` is complete, and its files depend on the items alone: no time, no path.
+Knows nothing of how items were made; the data card says it in the words of the back end.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from fictionalhot.builder.records import Draft, Proof, Rejection, Seed
+from reseek.errors import InputError
+from reseek.frozen import Record
+from reseek.questions.record import Hop, Question
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+
+
+class Item(Record):
+    """One released item with everything that it was proved by. Lines of `items.jsonl`."""
+
+    seed: Seed
+    draft: Draft
+    proof: Proof
+
+
+class Gate(Record):
+    """The gate report: what came in, what was lost where, what came out."""
+
+    sampled: int
+    drafted: int
+    proved: int
+    """Passed (a), (b) and (e)."""
+    released: int
+    """And (d)."""
+    rejected: dict[str, dict[str, int]]
+    """Per stage and reason."""
+    top_k: int
+    recall_hop_query: float | None
+    """Of the candidates' hops: how many are found by their own query within top-k (what (d) asks)."""
+    recall_question: float | None
+    """Of the released hops: how many one search with the whole question finds within top-k."""
+
+    @property
+    def shown(self) -> list[tuple[str, int, float]]:
+        """Stage, items left after it, their share of those before."""
+        counts = [("sampled", self.sampled), ("drafted", self.drafted), ("proved a, b, e", self.proved)]
+        counts += [("found (d), released", self.released)]
+        before = [self.sampled, *(count for _, count in counts)]
+        return [(name, n, n / b if b else 0.0) for (name, n), b in zip(counts, before, strict=False)]
+
+
+class ReleaseManifest(Record):
+    """`manifest.json`."""
+
+    format: int
+    name: str
+    proof_level: str
+    """`extractive`: (a), (b), (d), (e). `reader`: (c) as well."""
+    backend: str
+    seed: int
+    items: int
+    documents: int
+    base_fingerprint: str
+    corpus_fingerprint: str
+    """Of base and documents together: what an evaluation's index must have."""
+    files: dict[str, str]
+    """sha256 by file name."""
+
+
+def gate_report(
+    sampled: int, drafts: int, proved: int, released: int, rejections: Iterable[Rejection], **figures: object
+) -> Gate:
+    """The gate report of these counts."""
+    by_stage: dict[str, Counter[str]] = {}
+    for rejection in rejections:
+        by_stage.setdefault(rejection.stage, Counter())[rejection.reason.value] += 1
+    rejected = {stage: dict(sorted(counts.items())) for stage, counts in sorted(by_stage.items())}
+    return Gate(sampled=sampled, drafted=drafts, proved=proved, released=released, rejected=rejected, **figures)
+
+
+def question_of(draft: Draft) -> Question:
+    """The item as evaluation and training read questions. A hop's value is not known to us: its page is."""
+    first = {document.hop: document for document in reversed(draft.hops)}
+    hops = [first[hop] for hop in sorted(first)]
+    return Question(
+        id=draft.fiction.id,
+        question=draft.fiction.question,
+        golden_answers=draft.fiction.golden_answers,
+        supporting_titles=tuple(document.title for document in hops),
+        hops=tuple(Hop(entity=d.title, relation="", value="", passage_id=d.id) for d in hops),
+    )
+
+
+def write_release(
+    folder: Path,
+    items: Sequence[Item],
+    gate: Gate,
+    rejections: Sequence[Rejection],
+    *,
+    name: str,
+    backend: str,
+    seed: int,
+    base_fingerprint: str,
+    corpus_fingerprint: str,
+    cost: str = "",
+) -> ReleaseManifest:
+    """Write a release into `folder`, replacing an older release there. Raises InputError where something else lies."""
+    if folder.exists() and any(folder.iterdir()) and not (folder / MANIFEST).is_file():
+        raise InputError(f"{folder}: holds something that is no release; name another --out")
+    growing = folder.with_name(f".{folder.name}.growing")
+    shutil.rmtree(growing, ignore_errors=True)
+    growing.mkdir(parents=True)
+    documents = [document for item in items for document in item.draft.documents]
+    _lines(growing / "questions.jsonl", (question_of(item.draft).model_dump(mode="json") for item in items))
+    _lines(growing / "documents.jsonl", (document.passage().model_dump() for document in documents))
+    _lines(growing / "items.jsonl", (item.model_dump(mode="json") for item in items))
+    _lines(growing / "rejected.jsonl", (rejection.model_dump(mode="json") for rejection in rejections))
+    (growing / "gate.json").write_text(gate.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    manifest = ReleaseManifest(
+        format=FORMAT,
+        name=name,
+        proof_level="extractive",
+        backend=backend,
+        seed=seed,
+        items=len(items),
+        documents=len(documents),
+        base_fingerprint=base_fingerprint,
+        corpus_fingerprint=corpus_fingerprint,
+        files={},
+    )
+    sets = Counter(item.seed.source for item in items)
+    types = Counter(item.seed.answer_type.value for item in items)
+    hops = Counter(len(item.seed.hops) for item in items)
+    card = (
+        _templates()
+        .get_template("card.md.jinja")
+        .render(manifest=manifest, gate=gate, sets=sets, types=types, hops=hops, cost=cost)
+    )
+    (growing / "README.md").write_text(card, encoding="utf-8")
+    files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(growing.iterdir())}
+    manifest = manifest.model_copy(update={"files": files})
+    (growing / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    if folder.exists():
+        shutil.rmtree(folder)
+    os.replace(growing, folder)
+    return manifest
+
+
+def read_items(folder: Path) -> list[Item]:
+    """The items of a release. Raises InputError where it is none."""
+    if not (folder / MANIFEST).is_file():
+        raise InputError(f"{folder}: no {MANIFEST} here; make a release with: python -m fictionalhot.builder.build")
+    with (folder / "items.jsonl").open(encoding="utf-8") as file:
+        return [Item.model_validate_json(line) for line in file]
+
+
+def _templates() -> Environment:
+    return Environment(
+        loader=PackageLoader("fictionalhot.builder", "templates"),
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _lines(path: Path, records: Iterable[dict]) -> None:
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(json.dumps(record, ensure_ascii=False) + "\n" for record in records)

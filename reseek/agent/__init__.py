@@ -1,0 +1,1 @@
+"""The method: grammar, context, prompts and the episode. Pure: no torch, verl or Ray."""

@@ -1,0 +1,310 @@
+"""One episode: the SEARCH / JUDGE / ANSWER state machine that training, evaluation and demos share.
+
+Invariant: what the policy is given at each call is `trajectory.context`, and every token it samples is appended there,
+whatever it says; text is decoded from token ids only to be parsed and is never tokenised again. (A refinement,
+`reseek.agent.search_o1`, is a call on a prompt of its own and kept with its observation.) A failed search or endpoint
+ends the episode as FAILED: it is never an observation.
+
+`agent.method` says which actions are legal. Knows nothing of the engine behind the policy, of the retriever, of gold
+answers, oracles or rewards.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from corpora.record import Hit
+from reseek.agent.context import Source, Trajectory
+from reseek.agent.grammar import INVALID, Action, Parsed, Verdict, neutralise, parse
+from reseek.agent.methods import Method
+from reseek.agent.prompts import instructions
+from reseek.agent.search_o1 import Refinement, refine
+from reseek.agent.tokens import EpisodeTexts, token_span
+from reseek.config.agent import AgentConfig, ContextPolicy, TurnUnit
+from reseek.errors import PolicyFailed, SearchFailed
+from reseek.policy import Policy
+from reseek.search import Search
+
+
+class StopReason(Enum):
+    """How an episode ended. All but FAILED train the policy with the reward they earned."""
+
+    ANSWERED = "answered"
+    """The policy answered, by itself or in the answer-only call."""
+    NO_ANSWER = "no_answer"
+    """The turn budget was spent and no answer came."""
+    INVALID = "invalid"
+    """Two texts in a row without a legal action."""
+    REPEATED = "repeated"
+    """Under `strict`, a dropped query came again (at temperature 0 it must); the answer-only call followed."""
+    TOKEN_BUDGET = "token_budget"
+    """No room was left for another observation or call within `agent.response_tokens`."""
+    DEADLINE = "deadline"
+    """`agent.deadline_s` had passed."""
+    FAILED = "failed"
+    """The search or the policy's endpoint failed. No reward, never trained."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One policy call: what it did, and which of the trajectory's sampled tokens (`start`:`end`) it sampled. The tokens
+    `action_start`:`action_end` among them hold its action, tags included (none if it is INVALID)."""
+
+    parsed: Parsed
+    text: str
+    start: int
+    end: int
+    action_start: int
+    action_end: int
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What a search brought. `text` is what the policy saw between the tags; the verdict is None where the episode
+    ended before the policy could speak again, or nobody judges. `search_call` / `verdict_call` index the episode's
+    calls; the former is None where the environment searched by itself, the latter where there is no verdict.
+    `refinement` is the call that wrote the text, where the passages themselves were not shown."""
+
+    query: str
+    hits: tuple[Hit, ...]
+    text: str
+    search_call: int | None
+    verdict: Verdict | None = None
+    verdict_call: int | None = None
+    refinement: Refinement | None = None
+
+
+@dataclass(frozen=True)
+class Episode:
+    """A finished episode. `answer` is None unless one was given; `error` says why a FAILED one failed."""
+
+    trajectory: Trajectory
+    calls: tuple[Call, ...]
+    observations: tuple[Observation, ...]
+    stop: StopReason
+    answer: str | None
+    seconds: float
+    error: str | None = None
+
+    @property
+    def legal_calls(self) -> int:
+        """Calls that held a legal action."""
+        return sum(call.parsed.action is not Action.INVALID for call in self.calls)
+
+
+def prompt_ids(tokenizer, agent: AgentConfig, question: str) -> tuple[int, ...]:
+    """The user turn as the policy's chat template writes it, up to where the assistant turn begins."""
+    text = instructions(agent.prompt, agent.method, question, agent.max_turns)
+    messages = [{"role": "user", "content": text}]
+    return tuple(tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=True, return_dict=False))
+
+
+async def run_episode(
+    prompt: Sequence[int],
+    *,
+    policy: Policy,
+    search: Search,
+    texts: EpisodeTexts,
+    agent: AgentConfig,
+    question: str | None = None,
+) -> Episode:
+    """Run one episode from the token ids of its user turn. `question` is the bare one: the methods `rag` and
+    `search_o1` need it besides. Raises what the policy raises, but a SearchFailed of the search and a PolicyFailed of
+    the policy become a FAILED episode."""
+    if question is None and agent.method in (Method.RAG, Method.SEARCH_O1):
+        raise ValueError(f"method {agent.method.value} needs the question")
+    return await _Run(prompt, policy, search, texts, agent, question or "").run()
+
+
+class _Run:
+    """The state of one running episode."""
+
+    def __init__(
+        self,
+        prompt: Sequence[int],
+        policy: Policy,
+        search: Search,
+        texts: EpisodeTexts,
+        agent: AgentConfig,
+        question: str,
+    ) -> None:
+        self.policy, self.search, self.texts, self.agent = policy, search, texts, agent
+        self.method, self.question = agent.method, question
+        self.trajectory = Trajectory().append(Source.PROMPT, prompt)
+        self.limit = len(prompt) + agent.response_tokens
+        self.calls: list[Call] = []
+        self.observations: list[Observation] = []
+        self.turns = 0
+        self.invalid_in_a_row = 0
+        self.pending: _Pending | None = None
+        self.dropped_queries: set[str] = set()
+        self.answer: str | None = None
+        self.error: str | None = None
+        self.started = time.monotonic()
+
+    async def run(self) -> Episode:
+        try:
+            stop = await self.observe(self.question) if self.method is Method.RAG else None
+            while stop is None:
+                stop = await self.turn()
+        except (SearchFailed, PolicyFailed) as failure:
+            self.error = str(failure)
+            stop = StopReason.FAILED
+        return Episode(
+            self.trajectory,
+            tuple(self.calls),
+            tuple(self.observations),
+            stop,
+            self.answer,
+            time.monotonic() - self.started,
+            self.error,
+        )
+
+    async def turn(self) -> StopReason | None:
+        """One call of the policy and what follows from it; the reason to stop, if there is one."""
+        deadline = self.agent.deadline_s
+        if deadline is not None and time.monotonic() - self.started > deadline:
+            return StopReason.DEADLINE
+        if self.spent and self.pending is None:
+            return await self.answer_only(StopReason.ANSWERED)
+        parsed = await self.call()
+        if parsed is None:
+            return StopReason.TOKEN_BUDGET
+        if parsed.action is Action.INVALID:
+            return self.hint()
+        self.invalid_in_a_row = 0
+        if parsed.action is Action.JUDGE:
+            assert parsed.verdict is not None
+            self.settle(parsed.verdict)
+            return None
+        if self.pending is not None:
+            self.settle(Verdict.MISSING)
+        if parsed.action is Action.SEARCH:
+            return await self.observe(parsed.content)
+        if self.spent and self.agent.turn_unit is TurnUnit.ACTION:
+            return StopReason.NO_ANSWER  # the answer came one action too late
+        return self.accept(parsed)
+
+    @property
+    def spent(self) -> bool:
+        return self.turns >= self.agent.max_turns
+
+    @property
+    def room(self) -> int:
+        return self.limit - len(self.trajectory.context)
+
+    async def call(self) -> Parsed | None:
+        """Let the policy speak once; None where there is no room for a token."""
+        max_tokens = min(self.agent.call_tokens, self.room)
+        if max_tokens < 1:
+            return None
+        start = self.trajectory.sampled_count
+        sample = await self.policy.sample(self.trajectory.context, stop=self.method.stop, max_tokens=max_tokens)
+        self.trajectory = self.trajectory.append(Source.POLICY, sample.ids, sample.logprobs)
+        text = self.texts.tokenizer.decode(sample.ids, skip_special_tokens=False)
+        parsed = parse(text)
+        if parsed.action not in self.method.actions or (parsed.action is Action.JUDGE and self.pending is None):
+            parsed = INVALID  # nothing that this method knows, or a verdict on nothing
+        first, last = token_span(self.texts.tokenizer, sample.ids, parsed.start, parsed.end)
+        self.calls.append(Call(parsed, text, start, start + len(sample.ids), start + first, start + last))
+        return parsed
+
+    def say(self, source: Source, ids: Sequence[int]) -> bool:
+        """Append environment text if a token of room is left behind it."""
+        if len(ids) >= self.room:
+            return False
+        self.trajectory = self.trajectory.append(source, ids)
+        return True
+
+    def hint(self) -> StopReason | None:
+        self.invalid_in_a_row += 1
+        self.turns += 1
+        if self.invalid_in_a_row == 2:
+            return StopReason.INVALID
+        if not self.say(Source.HINT, self.texts.hint if self.method.judges else self.texts.hint_without_judge):
+            return StopReason.TOKEN_BUDGET
+        return None
+
+    def accept(self, parsed: Parsed) -> StopReason:
+        self.turns += self.agent.turn_unit is TurnUnit.ACTION
+        self.answer = parsed.content
+        return StopReason.ANSWERED
+
+    async def answer_only(self, reason: StopReason) -> StopReason:
+        """The one call that is left when the budget is spent; `reason` is the ending if it answers."""
+        if self.agent.turn_unit is TurnUnit.ACTION and self.spent:
+            return StopReason.NO_ANSWER
+        if self.method.searches and not self.say(Source.NOTICE, self.texts.notice):
+            return StopReason.TOKEN_BUDGET
+        parsed = await self.call()
+        if parsed is not None and parsed.action is Action.ANSWER:
+            self.accept(parsed)
+            return reason
+        return StopReason.NO_ANSWER if reason is StopReason.ANSWERED else reason
+
+    async def observe(self, query: str) -> StopReason | None:
+        """Spend a turn on a search and show what it brought."""
+        if self.spent:
+            return await self.answer_only(StopReason.ANSWERED)
+        self.turns += 1
+        if query in self.dropped_queries and self.agent.context is ContextPolicy.STRICT:
+            return await self.answer_only(StopReason.REPEATED)
+        if self.agent.turn_unit is TurnUnit.ACTION and self.spent:
+            return StopReason.NO_ANSWER  # no action is left that could use the observation
+        (hits,) = await self.search.search([query], self.agent.top_k)
+        ids, text = self.texts.observation(hits, self.agent.observation_tokens)
+        refinement = None
+        if self.method is Method.SEARCH_O1:
+            refinement = await self.refined(query, text)
+            if refinement is None:
+                return StopReason.TOKEN_BUDGET
+            ids, text = self.texts.block(refinement.text, self.agent.observation_tokens)
+        start = len(self.trajectory.context)
+        if not self.say(Source.OBSERVATION, ids):
+            return StopReason.TOKEN_BUDGET
+        call = len(self.calls) - 1 if self.calls else None
+        if self.method.judges:
+            assert call is not None
+            before_search = start - (self.calls[call].end - self.calls[call].start)
+            self.pending = _Pending(before_search, start, start + len(ids))
+        self.observations.append(Observation(query, tuple(hits), text, call, refinement=refinement))
+        return None
+
+    async def refined(self, query: str, found: str) -> Refinement | None:
+        """What the policy makes of the passages; None where there is no room for it."""
+        said, control = self.calls[-1], self.texts.control_tokens
+        return await refine(
+            self.policy,
+            self.texts.tokenizer,
+            question=self.question,
+            thought=neutralise(said.text[: said.parsed.start], control).strip(),
+            query=neutralise(query, control),
+            passages=neutralise(found, control),
+            call_tokens=self.agent.call_tokens,
+            context_tokens=self.limit,
+        )
+
+    def settle(self, verdict: Verdict) -> None:
+        """Record the verdict on the pending observation and, on a No, edit the context."""
+        assert self.pending is not None
+        last = self.observations[-1]
+        judged_by = None if verdict is Verdict.MISSING else len(self.calls) - 1
+        self.observations[-1] = replace(last, verdict=verdict, verdict_call=judged_by)
+        pending, self.pending = self.pending, None
+        if verdict is not Verdict.NO or self.agent.context is ContextPolicy.KEEP:
+            return
+        self.dropped_queries.add(last.query)
+        if self.agent.context is ContextPolicy.DROP:
+            self.trajectory = self.trajectory.edit(pending.start, pending.end, self.texts.stub)
+        else:
+            self.trajectory = self.trajectory.edit(pending.before_search, len(self.trajectory.context))
+
+
+@dataclass(frozen=True)
+class _Pending:
+    """Where the unjudged observation stands in the context, and where the call that asked for it began."""
+
+    before_search: int
+    start: int
+    end: int

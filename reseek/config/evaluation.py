@@ -1,0 +1,20 @@
+"""`evaluation`: how a policy is asked."""
+
+from pydantic import Field
+
+from reseek.config.section import Section
+
+
+class EvaluationSettings(Section):
+    """`evaluation`: how a policy is asked."""
+
+    engine: str = Field("vllm", pattern="^(vllm|transformers)$", description="vllm (in process) or transformers")
+    limit: int | None = Field(None, ge=1, description="questions per set; null: all")
+    temperature: float = Field(0.0, ge=0, description="0: greedy")
+    concurrency: int = Field(64, ge=1, description="episodes under way at once, in each replica")
+    replicas: int | None = Field(
+        None, ge=1, description="engines that share the questions, over Ray; null: as the GPUs allow, one on a CPU"
+    )
+    read_corpus_up_to: int = Field(
+        1_000_000, ge=0, description="a corpus of at most so many passages is read for the unanswerable share; 0: never"
+    )

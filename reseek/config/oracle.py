@@ -1,0 +1,130 @@
+"""`oracle`: which oracle labels observations, and how its model is asked."""
+
+from enum import Enum
+
+from pydantic import Field, model_validator
+
+from reseek.config.section import Section
+
+
+class OracleName(Enum):
+    """Which oracle labels observations."""
+
+    LITERAL = "literal"
+    """Good iff an alias of the gold answer stands in the observation, at token boundaries."""
+    SUPPORTING = "supporting"
+    """Good iff a gold passage's title is among the observation's; no label where none is known."""
+    BI_ENCODER = "bi_encoder"
+    """Cosine similarity of the two sides of a pair (`oracle.pair`) by a sentence-transformers model."""
+    CROSS_ENCODER = "cross_encoder"
+    """A reranker's probability that the two sides of a pair belong together, in this process."""
+    REMOTE = "remote"
+    """A reranker's, in a service."""
+
+
+class PairForm(Enum):
+    """What the observation is compared with."""
+
+    ANSWER = "answer"
+    """A gold answer alone (the paper's)."""
+    QUESTION_ANSWER = "question_answer"
+    """The question and a gold answer."""
+
+
+class Unit(Enum):
+    """What is scored of an observation."""
+
+    WHOLE = "whole"
+    """Its whole text, as the policy saw it (the paper's)."""
+    PASSAGE = "passage"
+    """Each of its passages, title and text; the best one counts."""
+
+
+class RemoteApi(Enum):
+    """Which of the scoring services' requests is spoken."""
+
+    VLLM_SCORE = "vllm_score"
+    """vLLM's POST /score: many pairs a request."""
+    VLLM_RERANK = "vllm_rerank"
+    """vLLM's (and Jina's, Cohere's) POST /rerank: one query, many documents a request."""
+    TEI_RERANK = "tei_rerank"
+    """Text Embeddings Inference's POST /rerank."""
+
+
+class OracleConfig(Section):
+    """`oracle`: who says which verdict was right. A key that the named oracle does not read must be left alone."""
+
+    name: OracleName = Field(OracleName.LITERAL, description="literal, supporting, bi_encoder, cross_encoder or remote")
+    threshold: float = Field(0.7, ge=0, le=1, description="good iff score > threshold")
+    calibration: str | None = Field(
+        None, description="card.json of `reseek calibrate`: its error rate is logged with the run"
+    )
+    flip: float = Field(
+        0.0, ge=0, le=1, description="share of labels turned round at random: a control, and studies of label noise"
+    )
+    most_failed: float = Field(
+        0.2, ge=0, le=1, description="training stops where scoring failed for more than this share of a step's sessions"
+    )
+    model: str | None = Field(
+        None, description="a model folder or hub id; remote: its name there; bi_encoder: null is the embedded MiniLM"
+    )
+    pair: PairForm = Field(PairForm.ANSWER, description="what the observation is compared with")
+    unit: Unit = Field(Unit.WHOLE, description="whole, or passage: the best one counts")
+    window_tokens: int | None = Field(
+        None, ge=8, description="longer texts are scored in windows of so many tokens; null: what the model takes"
+    )
+    window_overlap: int = Field(64, ge=0, description="tokens that two neighbouring windows share")
+    batch_size: int = Field(32, ge=1, description="pairs in one request, or one forward pass (a CPU: 4)")
+    cache: str | None = Field(
+        None, description="file of known scores, kept across runs, shared by processes; on a local disk; null: none"
+    )
+    shared: bool = Field(False, description="training: one oracle per node instead of one per agent worker")
+    device: str | None = Field(None, description="cpu, cuda or cuda:N; null: a GPU where the process sees one")
+    dtype: str = Field("float32", pattern="^(float32|bfloat16|float16)$", description="of the model's weights")
+    urls: tuple[str, ...] = Field((), description="remote: replicas, such as [http://127.0.0.1:8001]")
+    api: RemoteApi = Field(RemoteApi.VLLM_SCORE, description="remote: vllm_score, vllm_rerank or tei_rerank")
+    tokenizer: str | None = Field(
+        None, description="remote: folder or hub id, to count tokens with; null: 2 characters are taken for a token"
+    )
+    timeout_s: float = Field(30.0, gt=0, description="remote: seconds for one request to one replica")
+    patience_s: float = Field(300.0, gt=0, description="remote: seconds of trying before a scoring fails")
+
+    @model_validator(mode="after")
+    def _keys_fit_the_name(self) -> "OracleConfig":
+        for key in sorted(self.model_fields_set - _EVERY_ORACLE - _KEYS_OF[self.name]):
+            if getattr(self, key) != type(self).model_fields[key].default:
+                readers = ", ".join(name.value for name in OracleName if key in _KEYS_OF[name])
+                raise ValueError(f"{key} is read by {readers}, not by {self.name.value}; leave it out")
+        if self.name is OracleName.CROSS_ENCODER and self.model is None:
+            raise ValueError("model is needed with name=cross_encoder: a model folder or a hub id")
+        if self.name is OracleName.REMOTE and not self.urls:
+            raise ValueError("urls is needed with name=remote: addresses such as [http://127.0.0.1:8001]")
+        if self.name is OracleName.REMOTE and self.window_tokens is None:
+            raise ValueError("window_tokens is needed with name=remote: how many tokens of text the service takes")
+        if self.name is OracleName.REMOTE and self.model is None:
+            raise ValueError("model is needed with name=remote: what the service calls it; known scores are kept by it")
+        if self.window_tokens is not None and self.window_overlap >= self.window_tokens:
+            raise ValueError(f"window_overlap must be less than window_tokens = {self.window_tokens}")
+        return self
+
+    @property
+    def labelling(self) -> "OracleConfig":
+        """These values without those that can't change a verdict (where the model runs, how it is asked)."""
+        return self.model_copy(update={key: type(self).model_fields[key].default for key in _NO_VERDICT})
+
+
+_EVERY_ORACLE = frozenset({"name", "threshold", "calibration", "flip", "most_failed"})
+
+_OF_PAIRS = frozenset({"model", "pair", "unit", "window_tokens", "window_overlap", "batch_size", "cache", "shared"})
+
+_KEYS_OF: dict[OracleName, frozenset[str]] = {
+    OracleName.LITERAL: frozenset(),
+    OracleName.SUPPORTING: frozenset(),
+    OracleName.BI_ENCODER: _OF_PAIRS | {"device", "dtype"},
+    OracleName.CROSS_ENCODER: _OF_PAIRS | {"device", "dtype"},
+    OracleName.REMOTE: _OF_PAIRS | {"urls", "api", "tokenizer", "timeout_s", "patience_s"},
+}
+
+_NO_VERDICT = frozenset(
+    {"calibration", "most_failed", "batch_size", "cache", "shared", "device", "urls", "api", "timeout_s", "patience_s"}
+)

@@ -1,0 +1,45 @@
+"""The small functions that `conf/` may use in interpolations. Registered once, when a command starts.
+
+Most choose between values that verl wants spelled differently on a CPU and on GPUs.
+"""
+
+from pathlib import Path
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+
+CONF = Path(__file__).resolve().parents[2] / "conf"
+
+_MIXED_PRECISION = {"float32": "fp32", "bfloat16": "bf16"}
+
+
+def _mixed_precision(dtype: str) -> DictConfig:
+    """verl's FSDP mixed precision: parameters in the policy's dtype, reductions in float32."""
+    return OmegaConf.create(
+        {"param_dtype": _MIXED_PRECISION.get(dtype, dtype), "reduce_dtype": "fp32", "buffer_dtype": "fp32"}
+    )
+
+
+def _job() -> str:
+    """Where a job of a sweep (`-m`) puts its folder below the sweep's: `/` and what it overrides; else nothing."""
+    if not HydraConfig.initialized() or HydraConfig.get().mode is not RunMode.MULTIRUN:
+        return ""
+    job = HydraConfig.get().job
+    return f"/{job.num}-{job.override_dirname.replace('/', '_')}"
+
+
+def register_resolvers() -> None:
+    """Make `${reseek.*:...}` known to OmegaConf. Safe to call again."""
+    for name, function in {
+        "cuda": lambda device: device == "cuda",
+        "cpu": lambda device: device == "cpu",
+        "if_cuda": lambda device, yes, no: yes if device == "cuda" else no,
+        "positive": lambda number: float(number) > 0,
+        "sum": lambda *numbers: sum(int(number) for number in numbers),
+        "mixed_precision": _mixed_precision,
+        "verl_estimator": lambda name: {"reinforce": "rloo", "ppo": "gae"}.get(name, name),
+        "job": _job,
+        "conf": lambda name: str(CONF / name),
+    }.items():
+        OmegaConf.register_new_resolver(f"reseek.{name}", function, replace=True)

@@ -1,0 +1,137 @@
+"""`python -m reseek.evaluation.ablate OVERRIDES...`: methods x turn budgets on the same questions, and their curve.
+
+Each job is an evaluation as `eval.py` runs it, with a folder of its own below --out, so that a stopped ablation goes on
+where it was; the policy's engine starts once for all of them. Ends with the report over all jobs (`reseek.report`).
+Invariant: the jobs differ in method, budget and turn unit, and in nothing else. Knows nothing of episodes or curves.
+"""
+
+import contextlib
+import os
+import sys
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from hydra import compose, initialize_config_dir
+
+from reseek.agent.methods import Method
+from reseek.config.agent import ContextPolicy, TurnUnit
+from reseek.config.resolvers import CONF, register_resolvers
+from reseek.errors import InputError
+from reseek.run import processes
+from reseek.run.command import run_command, user_errors
+
+_REPORT = "report"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One evaluation of the ablation: its folder's name and what it overrides."""
+
+    name: str
+    overrides: tuple[str, ...]
+
+
+def jobs_of(methods: Sequence[str], turns: Sequence[int], units: Sequence[str]) -> list[Job]:
+    """Every method under every budget; a method without a budget of its own (rag, direct, cot) once. A method is named
+    as in conf/method; `reseek-keep` and `reseek-strict` are ReSeek under another context policy. Raises InputError."""
+    jobs = []
+    for named in methods:
+        name, _, context = named.partition("-")
+        if name not in [method.value for method in Method] or (context and name != Method.RESEEK.value):
+            known = ", ".join(method.value for method in Method)
+            raise InputError(f"--methods {named}: no such method; known: {known}, reseek-keep, reseek-strict")
+        if context and context not in [policy.value for policy in ContextPolicy]:
+            raise InputError(f"--methods {named}: no such context policy; known: drop, strict, keep")
+        chosen = (f"method={name}", *((f"agent.context={context}",) if context else ()))
+        if Method(name).fixed_turns is not None:
+            jobs.append(Job(named, chosen))
+            continue
+        for unit in units:
+            if unit not in [known.value for known in TurnUnit]:
+                raise InputError(f"--units {unit}: no such turn unit; known: search, action")
+            for budget in turns:
+                if budget or unit == TurnUnit.SEARCH.value:
+                    overrides = (*chosen, f"agent.max_turns={budget}", f"agent.turn_unit={unit}")
+                    jobs.append(Job(f"{named}-{unit}-{budget}", overrides))
+    return jobs
+
+
+@dataclass
+class OneEngine:
+    """Opens rooms that share one policy, started for the first of them. The jobs' settings of the engine are equal."""
+
+    stack: contextlib.ExitStack
+    policy: Any = field(default=None)
+
+    @contextlib.contextmanager
+    def open_room(self, settings, model: str, index: Path | None, tokenizer: Any, conditions: str) -> Iterator[Any]:
+        from reseek.agent.episode import EpisodeTexts
+        from reseek.oracle import make_oracle
+        from reseek.rollout.engines import opened_policy, opened_search
+        from reseek.rollout.environment import Room
+
+        if self.policy is None:
+            self.policy = self.stack.enter_context(opened_policy(settings, model, tokenizer))
+        texts, oracle = EpisodeTexts.of(tokenizer), make_oracle(settings.oracle)
+        with opened_search(settings, index) as search:
+            yield Room(
+                self.policy, search, oracle, texts, settings.agent, settings.oracle, settings.rewards, conditions
+            )
+
+
+def run_jobs(jobs: Sequence[Job], out: Path, overrides: Sequence[str]) -> list[Path]:
+    """Evaluate job after job with one engine. Returns their folders."""
+    from reseek.evaluation.launch import Engines, evaluate
+
+    register_resolvers()
+    with initialize_config_dir(str(CONF), version_base=None):
+        configs = [
+            compose("eval", overrides=[*overrides, *job.overrides, f"run.name={job.name}", f"run.dir={out / job.name}"])
+            for job in jobs
+        ]
+    run_id = uuid.uuid4().hex
+    before = processes.shared_memory()
+    try:
+        with contextlib.ExitStack() as stack:
+            engines = Engines(run_id, OneEngine(stack).open_room)
+            return [evaluate(config, engines) for config in configs]
+    finally:
+        processes.end_processes(run_id)
+        if any(config.cluster.device == "cuda" for config in configs):
+            processes.free_shared_memory(before)
+
+
+def main(
+    overrides: Annotated[
+        list[str] | None, typer.Argument(metavar="OVERRIDES...", help="as for eval.py: policy=... questions=...")
+    ] = None,
+    methods: Annotated[str, typer.Option(help="separated by commas; also reseek-keep, reseek-strict")] = (
+        "reseek,search_r1"
+    ),
+    turns: Annotated[str, typer.Option(help="budgets, separated by commas")] = "1,2,3,4",
+    units: Annotated[str, typer.Option(help="search, action, or both")] = "search",
+    out: Annotated[Path, typer.Option(help="folder of the jobs' folders and of report/")] = Path("runs/ablate"),
+) -> None:
+    """Evaluate METHODS under TURNS budgets, started once, and draw exact match over the budget with intervals."""
+    from reseek.report.__main__ import main as report
+
+    with user_errors():
+        try:
+            budgets = [int(budget) for budget in turns.split(",")]
+        except ValueError:
+            raise InputError(f"--turns {turns}: name numbers separated by commas, e.g. --turns 1,2,3,4") from None
+        jobs = jobs_of(methods.split(","), budgets, units.split(","))
+        folders = run_jobs(jobs, out.resolve(), overrides or [])
+    report(folders, out / _REPORT, f"Ablation: {methods}, T = {turns}", trajectories=True)
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
+    app.command()(main)
+    run_command(app)
+    sys.exit(0)

@@ -1,0 +1,1 @@
+"""The embedded micro model: architecture, shipped checkpoints, scripted expert and warm-up."""

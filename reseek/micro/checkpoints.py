@@ -1,0 +1,92 @@
+"""The micro checkpoints that ship with the project, and how they come to be here.
+
+Invariant: a shipped file is the checkpoint that its manifest describes, number for number: the warm-up ends by rounding
+its weights to half precision, which is what is stored. Beside the weights nothing ships: the tokenizer is code.
+
+    python -m reseek.micro.checkpoints CAPABLE LAZY        # replace them by checkpoints that reseek.micro.warmup made
+
+Knows nothing of how they were trained.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from reseek.config.policy import MicroStart
+from reseek.errors import InputError
+from reseek.run.command import user_errors
+
+FOLDER = Path(__file__).parent / "weights"
+
+
+def ensure_shipped(cache_dir: str | Path, start: MicroStart) -> Path:
+    """The shipped checkpoint as a transformers folder (float32, with its tokenizer) under `cache_dir`. Raises
+    InputError where the shipped file is missing or not the one of its manifest."""
+    from safetensors.torch import load
+
+    from reseek.micro.model import make_model, make_tokenizer
+    from reseek.micro.warmup import MANIFEST, write_checkpoint
+
+    manifest = shipped_manifest(start)
+    folder = Path(cache_dir) / f"micro-{start.value}-{manifest['sha256'][:12]}"
+    if (folder / MANIFEST).is_file():
+        return folder
+    weights = _weights_file(start).read_bytes()
+    if hashlib.sha256(weights).hexdigest() != manifest["sha256"]:
+        raise InputError(f"{_weights_file(start)}: differs from the sha256 of its manifest; restore it")
+    tokenizer = make_tokenizer()
+    model = make_model(0, len(tokenizer))
+    model.load_state_dict({name: tensor.float() for name, tensor in load(weights).items()}, strict=False)
+    model.tie_weights()
+    write_checkpoint(folder, model, tokenizer, manifest)
+    return folder
+
+
+def shipped_manifest(start: MicroStart) -> dict[str, Any]:
+    """What is said of the shipped checkpoint: how it was made, and its weights' hash."""
+    path = FOLDER / f"{start.value}.json"
+    if not path.is_file():
+        raise InputError(f"{path}: no such file: this installation ships no {start.value} micro checkpoint")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def ship(folder: Path, start: MicroStart) -> None:
+    """Store a checkpoint folder's weights and manifest as the shipped ones. Raises InputError where it is no micro
+    checkpoint, or one whose weights half precision would change."""
+    import torch
+    from safetensors.torch import save
+
+    from reseek.micro.warmup import MANIFEST, load_micro
+
+    model = load_micro(folder)
+    halves = {name: tensor.half().contiguous() for name, tensor in model.named_parameters()}
+    if not all(torch.equal(halves[name].float(), tensor) for name, tensor in model.named_parameters()):
+        raise InputError(f"{folder}: its weights are no halves; make it with python -m reseek.micro.warmup")
+    weights = save(halves)
+    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    FOLDER.mkdir(exist_ok=True)
+    _weights_file(start).write_bytes(weights)
+    manifest["sha256"] = hashlib.sha256(weights).hexdigest()
+    (FOLDER / f"{start.value}.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+
+
+def _weights_file(start: MicroStart) -> Path:
+    return FOLDER / f"{start.value}.safetensors"
+
+
+def main(
+    capable: Annotated[Path, typer.Argument(metavar="CAPABLE", help="of python -m reseek.micro.warmup capable")],
+    lazy: Annotated[Path, typer.Argument(metavar="LAZY", help="of python -m reseek.micro.warmup lazy")],
+) -> None:
+    """Replace the micro checkpoints that ship with the project."""
+    with user_errors():
+        for folder, start in ((capable, MicroStart.CAPABLE), (lazy, MicroStart.LAZY)):
+            ship(folder, start)
+            print(f"{_weights_file(start)}: {_weights_file(start).stat().st_size:,} bytes")
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,1 @@
+"""The oracle workshop: calibration and fine-tuning of oracles."""

@@ -1,0 +1,273 @@
+"""`python -m reseek.oracle.making.calibrate`: how often is this oracle wrong, and which threshold should it have?
+
+Writes a folder with card.json (`reseek.oracle.making.calibration_card`), curves.png and scores.jsonl. The folder
+appears whole or not at all. Knows nothing of training. """
+
+import asyncio
+import hashlib
+import os
+import platform
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from corpora.progress import PatientBar
+from reseek.config.oracle import OracleConfig
+from reseek.config.section import load_section
+from reseek.errors import InputError
+from reseek.oracle import make_oracle, model_identity
+from reseek.oracle.making.calibration_card import Card, Mistake, Point
+from reseek.oracle.making.labelled_observations import Good, Labelled, Shown, make_labelled, read_labelled
+from reseek.questions.record import read_questions
+from reseek.run.command import user_errors
+from reseek.run.folder import versions, write_text
+from reseek.run.terminal import terminate_raises
+from reseek.run.variables import quiet_models
+
+MISTAKES = 20
+_SHOWN = {Shown.TOP_K: "BM25's best {k} together", Shown.PASSAGES: "BM25's best {k} and the supporting ones, each"}
+_AT_ONCE = 32  # questions scored together
+_WIDTH = 120  # too narrow a terminal wraps the lines; rich would break the numbers instead
+
+
+def main(
+    oracle: Annotated[
+        list[str],
+        typer.Argument(metavar="oracle=NAME [oracle.KEY=VALUE...]", help="a preset of conf/oracle, and changes to it"),
+    ],
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="what to make; must not exist")],
+    pairs: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="lines of {question, golden_answers, observation, good} that you judged"),
+    ] = None,
+    questions: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="questions, to be asked of --corpus; repeatable")
+    ] = None,
+    corpus: Annotated[
+        Path | None,
+        typer.Option(metavar="CORPUS", help="a Lucene index made by `python -m corpora`, or a file of passages"),
+    ] = None,
+    world: Annotated[
+        int | None, typer.Option(metavar="SEED", help="the embedded world's test questions and passages instead", min=0)
+    ] = None,
+    good: Annotated[Good, typer.Option(help="what makes a retrieved observation good")] = Good.SUPPORTING,
+    shown: Annotated[Shown, typer.Option(help="the k best together, as the agent sees them, or each")] = Shown.TOP_K,
+    top_k: Annotated[int, typer.Option(help="passages retrieved per question", min=1)] = 3,
+    limit: Annotated[int | None, typer.Option(help="use at most so many questions per file", min=1)] = None,
+) -> None:
+    """Measure an oracle on labelled observations: --pairs FILE, or --questions with --corpus, or --world SEED.
+
+    Prints AUC, accuracy and F1, at the configured threshold and at the best one, with 95 % intervals; writes a result
+    card, a picture and the scores. Give the card to a run as oracle.calibration=FOLDER/card.json, and it logs the
+    oracle's error rate beside its own numbers.
+
+    Example: python -m reseek.oracle.making.calibrate oracle=minilm --world 0 --out calibrations/minilm
+    """
+    with user_errors(), terminate_raises():
+        if out.exists():
+            raise InputError(f"{out}: exists already; name another folder")
+        quiet_models()
+        config = read_oracle(oracle)
+        if sum(given is not None for given in (pairs, questions or None, world)) != 1:
+            raise InputError("--pairs, --questions (with --corpus) or --world: give one of them")
+        if (corpus is not None) != bool(questions):
+            raise InputError("--corpus and --questions belong together")
+        labelled, data = _labelled(pairs, questions or [], corpus, world, good, shown, top_k, limit)
+        card = calibrate(config, labelled, data, out)
+    console = Console()
+    console.width = max(console.width, _WIDTH)
+    console.print(table(card))
+    console.print(f"card and picture: {out}", highlight=False, soft_wrap=True)
+
+
+def calibrate(config: OracleConfig, labelled: Sequence[Labelled], data: dict[str, str], out: Path) -> Card:
+    """Score, measure, write. Raises InputError where no observation gets a score, or those that do are of one kind."""
+    from reseek.oracle.making.curves import Scored
+    from reseek.oracle.making.pictures import draw
+
+    oracle = make_oracle(config)
+    started = time.monotonic()
+    scores = asyncio.run(_scores(oracle, labelled))
+    seconds = time.monotonic() - started
+    kept = [(one, score) for one, score in zip(labelled, scores, strict=True) if score is not None]
+    if len({one.good for one, _ in kept}) < 2:
+        raise InputError(
+            f"{len(kept)} of {len(labelled)} observations got a score, and not both good and bad ones; take "
+            "more questions, or --shown passages"
+        )
+    scored = Scored.of([s for _, s in kept], [one.good for one, _ in kept], [one.asked.id for one, _ in kept])
+    card = _card(config, model_identity(oracle), data, scored, kept, len(labelled), seconds)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    part = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    try:
+        rows = (one.model_dump_json()[:-1] + f', "score": {score!r}}}\n' for one, score in kept)
+        write_text(part / "scores.jsonl", "".join(rows))
+        draw(part / "curves.png", scored, card)
+        write_text(part / "card.json", card.model_dump_json(indent=2) + "\n")
+        part.chmod(0o755)
+        os.replace(part, out)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return card
+
+
+def read_oracle(words: Sequence[str]) -> OracleConfig:
+    """The oracle of `oracle=NAME oracle.KEY=VALUE...`. Raises InputError for a preset or key that is none."""
+    from hydra import compose, initialize_config_dir
+    from omegaconf import OmegaConf
+
+    from reseek.config.resolvers import CONF
+
+    names = [word.removeprefix("oracle=") for word in words if word.startswith("oracle=")]
+    others = [word for word in words if not word.startswith("oracle=")]
+    known = sorted(path.stem for path in (CONF / "oracle").glob("*.yaml") if path.stem != "pairs")
+    if len(names) != 1 or names[0] not in known:
+        raise InputError(f"oracle=NAME is needed once, NAME one of {', '.join(known)}")
+    for word in others:
+        if not word.startswith("oracle.") or "=" not in word:
+            raise InputError(f"{word}: is no change to the oracle; write oracle.KEY=VALUE")
+    with initialize_config_dir(str(CONF), version_base=None):
+        values = compose(f"oracle/{names[0]}", overrides=others).oracle
+    missing = sorted(OmegaConf.missing_keys(values))
+    if missing:
+        raise InputError(f"oracle.{missing[0]}: needs a value")
+    return load_section(OracleConfig, OmegaConf.to_container(values, resolve=True), "oracle")
+
+
+def table(card: Card) -> Table:
+    """The numbers, with intervals."""
+    shown = Table(
+        title=f"{card.oracle.name.value}, {card.data['what']}",
+        caption=f"{card.observations:,} observations of {card.questions:,} questions got a score, "
+        f"{card.labelled_share:.1%} of all; {card.good_share:.1%} of them are good; always saying the commoner label: "
+        f"{card.commoner:.3f}",
+    )
+    for header in ("", "threshold", "accuracy", "F1", "AUC"):
+        shown.add_column(header, justify="left" if not header else "right")
+    for name, point in (("configured", card.configured), ("best (chosen on other questions)", card.best)):
+        shown.add_row(name, f"{point.threshold:.3f}", str(point.accuracy), str(point.f1), str(card.auc))
+    return shown
+
+
+async def _scores(oracle: Any, labelled: Sequence[Labelled]) -> list[float | None]:
+    found: list[float | None] = []
+    with PatientBar("scoring", len(labelled)) as bar:
+        for start in range(0, len(labelled), _AT_ONCE):
+            some = labelled[start : start + _AT_ONCE]
+            answers = await asyncio.gather(*(oracle.score(one.asked, [one.observation]) for one in some))
+            found += [score for (score,) in answers]
+            bar(len(found))
+    return found
+
+
+def _card(
+    config: OracleConfig,
+    model: str | None,
+    data: dict[str, str],
+    scored: Any,
+    kept: Sequence[tuple[Labelled, float]],
+    labelled: int,
+    seconds: float,
+) -> Card:
+    from reseek.oracle.making import curves
+
+    called_good_N = scored.score_N > config.threshold
+    at_best_N = curves.called_good_at_best(scored)
+    wrong = sorted(
+        ((one, score) for one, score in kept if (score > config.threshold) != one.good),
+        key=lambda found: -abs(found[1] - config.threshold),
+    )
+    good_share = float(scored.good_N.mean())
+    return Card(
+        oracle=config,
+        model=model,
+        data=data,
+        observations=len(kept),
+        questions=int(scored.question_N.max()) + 1,
+        labelled_share=len(kept) / labelled,
+        good_share=good_share,
+        commoner=max(good_share, 1 - good_share),
+        auc=curves.auc(scored),
+        average_precision=curves.average_precision(scored),
+        configured=Point(
+            threshold=config.threshold,
+            accuracy=curves.accuracy(scored, called_good_N),
+            f1=curves.f1(scored, called_good_N),
+        ),
+        best=Point(
+            threshold=curves.best_threshold(scored.score_N, scored.good_N),
+            accuracy=curves.accuracy(scored, at_best_N),
+            f1=curves.f1(scored, at_best_N),
+        ),
+        mistakes=tuple(
+            Mistake(score=score, **one.model_dump(include={"question", "golden_answers", "observation", "good"}))
+            for one, score in wrong[:MISTAKES]
+        ),
+        seconds=round(seconds, 1),
+        hardware=f"{len(os.sched_getaffinity(0))} cores {platform.machine()}",
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        versions=versions(),
+    )
+
+
+def _labelled(
+    pairs: Path | None,
+    questions: Sequence[Path],
+    corpus: Path | None,
+    world: int | None,
+    good: Good,
+    shown: Shown,
+    top_k: int,
+    limit: int | None,
+) -> tuple[list[Labelled], dict[str, str]]:
+    """The observations, and what they are in words."""
+    from reseek.oracle.making.retrieved_passages import opened
+
+    if pairs is not None:
+        return read_labelled(pairs)[:limit], {"what": pairs.name, pairs.name: _hash(pairs)}
+    with _files(questions, corpus, world) as (files, passages), opened(passages) as (search, fingerprint):
+        asked = [question for file in files for question in read_questions(file, limit)]
+        labelled = make_labelled(asked, search, good, shown, top_k)
+        names = "the embedded world" if world is not None else " + ".join(file.stem for file in files)
+        data = {
+            "what": f"{names}, good = {good.value}, {_SHOWN[shown].format(k=top_k)}",
+            "corpus": fingerprint,
+            **{file.name: _hash(file) for file in files},
+        }
+    if not labelled:
+        raise InputError(f"--questions: none of them can be labelled by {good.value}; try the other --good")
+    return labelled, data
+
+
+@contextmanager
+def _files(questions: Sequence[Path], corpus: Path | None, world: int | None) -> Iterator[tuple[list[Path], Path]]:
+    """Question files and a corpus: the user's, or a world's for the time being."""
+    if world is None:
+        assert corpus is not None
+        yield list(questions), corpus
+        return
+    from fictionalhot.worlds.small.names import Split
+    from fictionalhot.worlds.small.world import ensure_world
+
+    with tempfile.TemporaryDirectory(prefix="reseek-oracle-") as folder:
+        made = ensure_world(Path(folder) / "world", world)
+        yield [made.questions(Split.TEST)], made.passages
+
+
+def _hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+if __name__ == "__main__":
+    app = typer.Typer(pretty_exceptions_enable=False)
+    app.command()(main)
+    app()

@@ -1,0 +1,197 @@
+"""`python -m reseek.oracle.making.finetune`: train a cross-encoder oracle from questions with supporting titles.
+
+The folder OUT appears whole or not at all; its manifest (`reseek.oracle.model_manifest`) says what it was made from.
+Training is sized by the clock: go on from a made model with --start-from. """
+
+import hashlib
+import os
+import platform
+import shutil
+import tempfile
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from corpora.progress import PatientBar
+from reseek.config.oracle import PairForm
+from reseek.errors import InputError
+from reseek.oracle.model_manifest import NAME, OracleManifest
+from reseek.questions.record import Question, read_questions
+from reseek.run.command import user_errors
+from reseek.run.folder import versions, write_text
+from reseek.run.terminal import terminate_raises
+from reseek.run.variables import quiet_models
+
+LONGEST = 512
+
+
+def main(
+    questions: Annotated[
+        list[Path], typer.Argument(metavar="QUESTIONS.jsonl...", help="training questions with supporting_titles")
+    ],
+    corpus: Annotated[
+        Path, typer.Option(metavar="CORPUS", help="a Lucene index made by `python -m corpora`, or a file of passages")
+    ],
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="the model to make; must not exist")],
+    held_out: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="questions whose supporting titles must not be trained on; repeatable"),
+    ] = None,
+    pair: Annotated[
+        PairForm, typer.Option(help="what a passage is compared with; the oracle must use the same (oracle.pair)")
+    ] = PairForm.QUESTION_ANSWER,
+    start_from: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="a model folder or hub id  [default: the embedded MiniLM]")
+    ] = None,
+    minutes: Annotated[float, typer.Option(help="train at most so long; retrieval comes on top", min=0.01)] = 10.0,
+    epochs: Annotated[int, typer.Option(help="pass over the pairs at most so often", min=1)] = 2,
+    negatives: Annotated[float, typer.Option(help="negative pairs per positive one", min=0.1)] = 1.5,
+    most_questions: Annotated[int | None, typer.Option(help="use at most so many questions", min=1)] = None,
+    learning_rate: Annotated[float, typer.Option(help="at its highest", min=0)] = 1e-4,
+    batch_size: Annotated[int, typer.Option(help="pairs per optimiser step", min=1)] = 16,
+    max_tokens: Annotated[int, typer.Option(help="of a pair in training", min=16, max=LONGEST)] = 192,
+    frozen_layers: Annotated[
+        int, typer.Option(help="keep the embeddings and so many lowest layers as they are: faster; 0: none", min=0)
+    ] = 0,
+    dev_questions: Annotated[int, typer.Option(help="kept out of training, to measure an AUC", min=1)] = 100,
+    seed: Annotated[int, typer.Option(help="of the choice of pairs and their order", min=0)] = 0,
+) -> None:
+    """Fine-tune a cross-encoder to tell supporting passages from others that BM25 finds.
+
+    Reads questions (lines of `id`, `question`, `golden_answers`, `supporting_titles`), looks their passages up in
+    CORPUS, and trains a model with one output on (question + answer, passage). No hub is needed: it starts from the
+    MiniLM that ships in a package.
+
+    Then calibrate it (reseek calibrate --help) and use it with oracle=fine-tuned oracle.model=FOLDER.
+    """
+    with user_errors(), terminate_raises():
+        quiet_models()
+        if out.exists():
+            raise InputError(f"{out}: exists already; name another folder")
+        from reseek.oracle.making.tuning import Tuning
+
+        how = Tuning(learning_rate, batch_size, max_tokens, frozen_layers, minutes * 60, epochs, seed)
+        asked = [question for path in questions for question in read_questions(path)]
+        kept_out = [question for path in held_out or () for question in read_questions(path)]
+        model, manifest = _make(
+            asked[:most_questions], kept_out, corpus, pair, start_from, how, negatives, dev_questions
+        )
+        hashes = {"questions": _hashes(questions), "held_out": _hashes(held_out or ())}
+        _save(model, manifest.model_copy(update=hashes), out)
+    auc = "none" if manifest.dev_auc is None else f"{manifest.dev_auc:.3f}"
+    print(
+        f"{out}: {manifest.pairs_seen:,} pairs in {manifest.seconds:.0f} s; AUC on {manifest.dev_pairs} passages of "
+        f"questions kept out: {auc}"
+    )
+
+
+def _make(
+    asked: list[Question],
+    kept_out: list[Question],
+    corpus: Path,
+    form: PairForm,
+    start_from: str | None,
+    how: Any,
+    negatives: float,
+    dev: int,
+) -> tuple[Any, OracleManifest]:
+    """The trained model, and its manifest but for the files' hashes."""
+    from corpora.dense.minilm import embedded_minilm
+    from reseek.oracle.making.retrieved_passages import opened
+    from reseek.oracle.making.training_pairs import make_pairs, normalised, split_dev, usable
+    from reseek.oracle.making.tuning import tune
+
+    kept = usable(asked, kept_out)
+    if not kept:
+        raise InputError("QUESTIONS: none has supporting_titles that no held-out question needs; give others")
+    training, testing = split_dev(kept, dev)
+    forbidden = frozenset(title for question in [*kept_out, *testing] for title in normalised(question))
+    with opened(corpus) as (search, fingerprint):
+        pairs = make_pairs(training, search, form, negatives=negatives, forbidden=forbidden, seed=how.seed)
+        dev_pairs = make_pairs(testing, search, form, negatives=negatives, seed=how.seed)
+    positives = sum(one.good for one in pairs)
+    if not 0 < positives < len(pairs):
+        raise InputError(f"{corpus}: gives {positives} supporting of {len(pairs)} passages; both kinds are needed")
+    source = start_from or str(embedded_minilm("--start-from"))
+    model = _start(source, how.seed)
+    started = time.monotonic()
+    with PatientBar("training", 1000) as bar:
+        seen = tune(model, pairs, how, lambda share, note: bar(int(1000 * share), note))
+    seconds = time.monotonic() - started
+    manifest = OracleManifest(
+        pair=form,
+        started_from="the embedded all-MiniLM-L6-v2" if start_from is None else source,
+        questions={},
+        held_out={},
+        corpus=fingerprint,
+        trained_questions=len(training),
+        left_out_questions=len(asked) - len(training) - len(testing),
+        pairs=len(pairs),
+        positives=positives,
+        pairs_seen=seen,
+        learning_rate=how.learning_rate,
+        batch_size=how.batch_size,
+        max_tokens=how.max_tokens,
+        frozen_layers=how.frozen_layers,
+        seed=how.seed,
+        seconds=round(seconds, 1),
+        dev_pairs=len(dev_pairs),
+        dev_auc=_auc(model, dev_pairs),
+        hardware=f"{len(os.sched_getaffinity(0))} cores {platform.machine()}, {model.device}",
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        versions=versions(),
+    )
+    return model, manifest
+
+
+def _start(source: str, seed: int) -> Any:
+    """A model of one output; where `source` has none it starts at random."""
+    import torch
+    from sentence_transformers import CrossEncoder
+
+    from reseek.oracle.cross_encoder import reads
+    from reseek.oracle.local_models import check_model_name, load
+
+    check_model_name(source)
+    torch.manual_seed(seed)
+    model = load(CrossEncoder, source, None, "float32", num_labels=1)
+    model.max_length = min(LONGEST, reads(model.model.config, model.tokenizer))
+    return model
+
+
+def _auc(model: Any, pairs: list[Any]) -> float | None:
+    """On the dev pairs, by scikit-learn; None where they are of one kind."""
+    from sklearn.metrics import roc_auc_score
+
+    labels = [one.good for one in pairs]
+    if len(set(labels)) < 2:
+        return None
+    scores = model.predict([tuple(one.pair) for one in pairs], show_progress_bar=False)
+    return round(float(roc_auc_score(labels, scores)), 4)
+
+
+def _save(model: Any, manifest: OracleManifest, out: Path) -> None:
+    """Under a temporary name first: OUT is whole or absent."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    part = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    try:
+        model.save_pretrained(str(part), create_model_card=False)
+        write_text(part / NAME, manifest.model_dump_json(indent=2) + "\n")
+        part.chmod(0o755)
+        os.replace(part, out)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _hashes(paths: Iterable[Path]) -> dict[str, str]:
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+
+
+if __name__ == "__main__":
+    app = typer.Typer(pretty_exceptions_enable=False)
+    app.command()(main)
+    app()

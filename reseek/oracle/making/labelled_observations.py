@@ -1,0 +1,108 @@
+"""Observations of which somebody knows whether they are good: what an oracle is calibrated on.
+
+From a file of {question, golden_answers, observation, good}, or made of questions and a corpus: the observations are
+what BM25 finds for the bare question, in the words in which an agent sees it (`reseek.agent.prompts`), but for an
+agent's limit of tokens. Knows nothing of scores. """
+
+from collections.abc import Sequence
+from enum import Enum
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from corpora.record import Hit
+from reseek.agent.prompts import passages
+from reseek.errors import InputError, first_problem
+from reseek.oracle.literal import answer_labels
+from reseek.oracle.making.retrieved_passages import hits, titled
+from reseek.questions.record import Question
+from reseek.rewards.answers import cover_match, normalise_answer
+from reseek.search import Search
+
+
+class Good(Enum):
+    """What makes an observation good."""
+
+    SUPPORTING = "supporting"
+    """A supporting passage is in it, by its title."""
+    ANSWER = "answer"
+    """A gold answer stands in it. Questions whose answer any passage may hold are left out (`answer_labels`)."""
+
+
+class Shown(Enum):
+    """What an observation is."""
+
+    TOP_K = "top_k"
+    """The k best passages together, as the agent gets them."""
+    PASSAGES = "passages"
+    """Each of the k best by itself, and each supporting passage that is not among them."""
+
+
+class Labelled(BaseModel):
+    """One observation. `question_id` says which ones belong to one question: they are resampled together."""
+
+    model_config = ConfigDict(frozen=True)
+
+    question: str = Field(min_length=1)
+    golden_answers: tuple[str, ...] = Field(min_length=1)
+    observation: str
+    good: bool
+    supporting_titles: tuple[str, ...] = ()
+    question_id: str = ""
+
+    @property
+    def asked(self) -> Question:
+        return Question(
+            id=self.question_id or self.question,
+            question=self.question,
+            golden_answers=self.golden_answers,
+            supporting_titles=self.supporting_titles,
+        )
+
+
+def read_labelled(path: Path) -> list[Labelled]:
+    """The observations of a JSONL file. Raises InputError naming file and line."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such file of labelled observations")
+    found = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        if line.strip():
+            try:
+                found.append(Labelled.model_validate_json(line))
+            except ValidationError as error:
+                raise InputError(f"{path}:{number}: {first_problem(error)}") from None
+    return found
+
+
+def make_labelled(questions: Sequence[Question], search: Search, good: Good, shown: Shown, k: int) -> list[Labelled]:
+    """The observations of those questions for which `good` can be told."""
+    asked = [q for q in questions if (q.supporting_titles if good is Good.SUPPORTING else answer_labels(q))]
+    found = hits(search, [question.question for question in asked], k, "retrieving")
+    if shown is Shown.TOP_K:
+        seen = [[of_question] for of_question in found]
+    else:
+        under = titled(search, [title for question in asked for title in question.supporting_titles])
+        gold = [[hit for title in q.supporting_titles for hit in under[normalise_answer(title)]] for q in asked]
+        seen = [
+            [[hit] for hit in {hit.id: hit for hit in [*of_question, *its_gold]}.values()]
+            for of_question, its_gold in zip(found, gold, strict=True)
+        ]
+    return [
+        Labelled(
+            question=question.question,
+            golden_answers=question.golden_answers,
+            observation=passages(observation),
+            good=_is_good(question, observation, good),
+            supporting_titles=question.supporting_titles,
+            question_id=question.id,
+        )
+        for question, observations in zip(asked, seen, strict=True)
+        for observation in observations
+    ]
+
+
+def _is_good(question: Question, observation: Sequence[Hit], good: Good) -> bool:
+    if good is Good.ANSWER:
+        return bool(cover_match(passages(observation), question.golden_answers))
+    titles = {normalise_answer(title) for title in question.supporting_titles}
+    return any(normalise_answer(hit.title) in titles for hit in observation)

@@ -1,0 +1,54 @@
+"""`reseek-oracle.json` in a model folder: what a fine-tuned cross-encoder was made from, and what it is fed."""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from reseek.config.oracle import PairForm
+from reseek.errors import InputError, first_problem
+
+NAME = "reseek-oracle.json"
+
+
+class OracleManifest(BaseModel):
+    """Written last: a folder that holds it is whole. Hashes are sha256, times in seconds; `dev_auc` is over single
+    passages of questions kept out of training."""
+
+    model_config = ConfigDict(frozen=True)
+
+    format: int = 1
+    pair: PairForm
+    started_from: str
+    questions: dict[str, str]
+    """Question files and their hashes."""
+    held_out: dict[str, str]
+    """Files none of whose supporting titles was trained on."""
+    corpus: str
+    """Fingerprint of the corpus."""
+    trained_questions: int
+    left_out_questions: int
+    pairs: int
+    positives: int
+    pairs_seen: int
+    learning_rate: float
+    batch_size: int
+    max_tokens: int
+    frozen_layers: int
+    seed: int
+    seconds: float
+    dev_pairs: int
+    dev_auc: float | None
+    hardware: str
+    created: str
+    versions: dict[str, str]
+
+
+def read_manifest(folder: Path) -> OracleManifest | None:
+    """The manifest of a fine-tuned model; None for any other model. Raises InputError for a broken one."""
+    path = folder / NAME
+    if not path.is_file():
+        return None
+    try:
+        return OracleManifest.model_validate_json(path.read_text(encoding="utf-8"))
+    except ValidationError as error:
+        raise InputError(f"{path}: is not a manifest of a fine-tuned oracle ({first_problem(error)})") from None

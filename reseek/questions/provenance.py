@@ -1,0 +1,61 @@
+"""What is known of a question file: where it came from, how many rows, its hash.
+
+Invariant: `sha256` and `rows` are those of the file that the run read. Knows nothing of layouts.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from reseek.errors import InputError, first_problem
+from reseek.run.folder import write_json
+
+FILE = "questions.json"
+
+
+class SetManifest(BaseModel):
+    """One question file of a run. `source` is in words; `split` and `revision` as they were asked for. `left_out`: rows
+    of the source without a question or an answer, `blank_answers`: aliases of which nothing was left; both are not in
+    the file. `corpus` is the fingerprint that the searched corpus should have, where the source says so. `parts` are
+    those of a mix."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    source: str
+    split: str | None = None
+    revision: str | None = None
+    rows: int
+    sha256: str
+    left_out: int = 0
+    blank_answers: int = 0
+    corpus: str | None = None
+    parts: tuple["SetManifest", ...] = ()
+
+
+def file_facts(path: Path) -> tuple[int, str]:
+    """The file's rows (lines that are not blank) and its sha256."""
+    digest, rows = hashlib.sha256(), 0
+    with path.open("rb") as file:
+        for line in file:
+            digest.update(line)
+            rows += bool(line.strip())
+    return rows, digest.hexdigest()
+
+
+def write_manifests(folder: Path, manifests: Sequence[SetManifest]) -> None:
+    """Into a run's folder."""
+    write_json(folder / FILE, [manifest.model_dump() for manifest in manifests])
+
+
+def read_manifests(folder: Path) -> tuple[SetManifest, ...]:
+    """Those of a run's folder; () where it has none. Raises InputError."""
+    path = folder / FILE
+    if not path.is_file():
+        return ()
+    try:
+        return TypeAdapter(tuple[SetManifest, ...]).validate_json(path.read_text(encoding="utf-8"))
+    except ValidationError as error:
+        raise InputError(f"{path}: {first_problem(error)}") from None

@@ -1,0 +1,90 @@
+"""Questions: the record and its JSONL form.
+
+One question a line: `id`, `question`, `golden_answers` (at least one, aliases of each other) and, where known,
+`supporting_titles` and `hops`. A `context` (drop, strict or keep) overrides `agent.context` for this question alone, so
+that one batch can mix them. Knows nothing of prompts, sets' names on a hub, or scoring.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from reseek.config.agent import AgentConfig, ContextPolicy
+from reseek.errors import InputError, first_problem
+
+
+class Hop(BaseModel):
+    """One reasoning step of a generated question: `entity` --`relation`--> `value`, as `passage_id` states it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    entity: str
+    relation: str
+    value: str
+    passage_id: str
+
+
+class Question(BaseModel):
+    """A question with its gold answers. Fields of the file that are not named here are ignored."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    question: str = Field(min_length=1)
+    golden_answers: tuple[str, ...] = Field(min_length=1)
+    supporting_titles: tuple[str, ...] = ()
+    hops: tuple[Hop, ...] = ()
+    context: ContextPolicy | None = None
+
+    def agent(self, configured: AgentConfig) -> AgentConfig:
+        """The configuration under which this question is asked."""
+        return configured if self.context is None else configured.model_copy(update={"context": self.context})
+
+    @field_validator("golden_answers")
+    @classmethod
+    def _no_blank_answer(cls, answers: tuple[str, ...]) -> tuple[str, ...]:
+        if any(not answer.strip() for answer in answers):
+            raise ValueError("holds a blank answer")
+        return answers
+
+
+def read_questions(path: str | Path, limit: int | None = None) -> list[Question]:
+    """The questions of a JSONL file, in its order; at most `limit`.
+
+    Raises InputError naming file and line for a missing file, a line that is not a question, a repeated id, or no
+    question at all. The whole file is checked up to `limit` before anything is returned.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such question file")
+    questions: list[Question] = []
+    line_of_id: dict[str, int] = {}
+    for number, line in _lines(path):
+        if limit is not None and len(questions) >= limit:
+            break
+        try:
+            question = Question.model_validate_json(line)
+        except ValidationError as error:
+            raise InputError(f"{path}:{number}: {first_problem(error)}") from None
+        if question.id in line_of_id:
+            raise InputError(f"{path}:{number}: id {question.id!r} stands already on line {line_of_id[question.id]}")
+        line_of_id[question.id] = number
+        questions.append(question)
+    if not questions:
+        raise InputError(f"{path}: holds no question")
+    return questions
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    offset = 0
+    with path.open("rb") as file:
+        for number, raw in enumerate(file, start=1):
+            try:
+                line = raw.decode("utf-8")
+            except UnicodeDecodeError as error:
+                where = f"{error.reason} at byte {offset + error.start}"
+                raise InputError(f"{path}:{number}: is not UTF-8 text ({where})") from None
+            offset += len(raw)
+            if line.strip():
+                yield number, line

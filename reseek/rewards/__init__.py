@@ -1,0 +1,1 @@
+"""Rewards: answer metrics, reward terms, and the scoring of an episode."""

@@ -1,0 +1,58 @@
+"""Answer metrics: exact match, cover EM, token F1, and whether a passage contains a gold answer."""
+
+import re
+import string
+from collections import Counter
+from collections.abc import Sequence
+
+_ARTICLES = re.compile(r"\b(a|an|the)\b")
+
+_PUNCTUATION = str.maketrans("", "", string.punctuation)
+
+
+def normalise_answer(text: str) -> str:
+    """Lower case, without ASCII punctuation, articles and extra blanks: the field's normalisation (SQuAD 1.1's
+    evaluation, used by Search-R1)."""
+    return " ".join(_ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION)).split())
+
+
+def exact_match(answer: str | None, golden_answers: Sequence[str]) -> float:
+    """1.0 if the normalised answer equals a normalised gold answer, else 0.0."""
+    if answer is None:
+        return 0.0
+    return float(normalise_answer(answer) in {normalise_answer(gold) for gold in golden_answers})
+
+
+def cover_em(answer: str | None, golden_answers: Sequence[str]) -> float:
+    """1.0 if a normalised gold answer is part of the normalised answer, wherever it begins and ends, else 0.0: the
+    field's cover EM (Search-R1's sub-EM). For answers; whether a passage holds one asks `cover_match`."""
+    if answer is None:
+        return 0.0
+    normal = normalise_answer(answer)
+    return float(any(normalise_answer(gold) in normal for gold in golden_answers))
+
+
+def cover_match(text: str | None, golden_answers: Sequence[str]) -> float:
+    """1.0 if a gold answer stands in the text at token boundaries, both normalised, else 0.0; an alias of which
+    nothing is left stands nowhere. For passages: "Mali" is not in "normalised"."""
+    if text is None:
+        return 0.0
+    words = f" {normalise_answer(text)} "
+    golds = (normalise_answer(gold) for gold in golden_answers)
+    return float(any(gold and f" {gold} " in words for gold in golds))
+
+
+def f1(answer: str | None, golden_answers: Sequence[str]) -> float:
+    """Best token-level F1 against a gold answer, in [0, 1] (SQuAD 1.1's: without a common token 0, also where both
+    are empty)."""
+    if answer is None:
+        return 0.0
+    return max(_f1(normalise_answer(answer).split(), normalise_answer(gold).split()) for gold in golden_answers)
+
+
+def _f1(predicted: list[str], gold: list[str]) -> float:
+    common = sum((Counter(predicted) & Counter(gold)).values())
+    if common == 0:
+        return 0.0
+    precision, recall = common / len(predicted), common / len(gold)
+    return 2 * precision * recall / (precision + recall)

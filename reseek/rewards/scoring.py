@@ -1,0 +1,38 @@
+"""From a finished episode to its reward: ask the oracle about each judged observation, then add up.
+
+The one place where episodes, oracles and rewards meet; training and evaluation both call it. A FAILED episode has no
+reward. Raises ScoringFailed when the oracle has no answer: never a zero.
+"""
+
+from reseek.agent.episode import Episode, StopReason
+from reseek.config.oracle import OracleConfig
+from reseek.config.rewards import RewardConfig
+from reseek.oracle import Oracle
+from reseek.questions.record import Question
+from reseek.rewards.reward import Reward, judge_one
+from reseek.rewards.terms import Finished, reward_of
+
+
+async def score_episode(
+    episode: Episode, question: Question, oracle: Oracle, oracle_config: OracleConfig, rewards: RewardConfig
+) -> Reward | None:
+    """The episode's reward; None for a FAILED episode."""
+    if episode.stop is StopReason.FAILED:
+        return None
+    judged = [observation for observation in episode.observations if observation.verdict is not None]
+    scores = await oracle.score(question, [observation.text for observation in judged]) if judged else []
+    verdicts = tuple(
+        judge_one(observation.verdict, score, oracle_config.threshold, rewards)
+        for observation, score in zip(judged, scores, strict=True)
+        if observation.verdict is not None
+    )
+    finished = Finished(
+        answer=episode.answer,
+        golden_answers=question.golden_answers,
+        judged=verdicts,
+        stop=episode.stop,
+        searches=len(episode.observations),
+        calls=len(episode.calls),
+        legal_calls=episode.legal_calls,
+    )
+    return reward_of(finished, rewards)

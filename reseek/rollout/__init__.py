@@ -1,0 +1,1 @@
+"""Playing questions: engines, the runner, episode records and their statistics."""

@@ -1,0 +1,121 @@
+"""Open what an evaluation's episodes share: the policy on its engine, the search, the oracle; closed again afterwards.
+
+One process opens one room: the command itself, or each of its replicas. Knows nothing of questions or records.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from reseek.agent.episode import EpisodeTexts
+from reseek.config.policy import PolicySettings, PolicySource
+from reseek.config.settings import Settings
+from reseek.errors import InputError
+from reseek.oracle import make_oracle
+from reseek.policy import Policy
+from reseek.policy.text import TextTokenizer
+from reseek.rollout.environment import Room
+from reseek.search import Search
+from reseek.search.making import configured_search
+
+
+def load_tokenizer(policy: PolicySettings, model: str) -> Any:
+    """The policy's tokenizer, with the configured chat template; for an endpoint, one that deals in text."""
+    if policy.source is PolicySource.OPENAI:
+        return TextTokenizer()
+    from transformers import AutoTokenizer  # seconds
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(model)
+    except (OSError, ValueError) as error:
+        raise InputError(f"policy.path={model}: no tokenizer can be loaded: {str(error).splitlines()[0]}") from None
+    if policy.chat_template is not None:
+        tokenizer.chat_template = policy.chat_template
+    if tokenizer.chat_template is None:
+        raise InputError(f"policy.chat_template: the tokenizer of {model} has none; give one")
+    return tokenizer
+
+
+def replicas_wanted(settings: Settings) -> int:
+    """`evaluation.replicas`; where it is null, what the machine's GPUs hold."""
+    evaluation, cluster = settings.evaluation, settings.cluster
+    assert evaluation is not None
+    if evaluation.replicas is not None:
+        return evaluation.replicas
+    if cluster.device == "cpu" or settings.policy.source is PolicySource.OPENAI:
+        return 1
+    return max(1, cluster.nodes * cluster.gpus_per_node // cluster.rollout_tensor_parallel)
+
+
+def check_replicas(settings: Settings) -> None:
+    """An endpoint is one, however many stand behind it."""
+    if settings.policy.source is PolicySource.OPENAI and replicas_wanted(settings) > 1:
+        raise InputError("evaluation.replicas: an endpoint is asked by one process; raise evaluation.concurrency")
+
+
+@contextlib.contextmanager
+def open_room(
+    settings: Settings, model: str, index: Path | None, tokenizer: Any, conditions: str
+) -> Iterator[Room]:
+    """The room, its engine started."""
+    with opened_policy(settings, model, tokenizer) as policy, opened_search(settings, index) as search:
+        yield Room(
+            policy,
+            search,
+            make_oracle(settings.oracle),
+            EpisodeTexts.of(tokenizer),
+            settings.agent,
+            settings.oracle,
+            settings.rewards,
+            conditions,
+        )
+
+
+@contextlib.contextmanager
+def opened_search(settings: Settings, index: Path | None) -> Iterator[Search]:
+    search = configured_search(settings.search, index, settings.run.seed)
+    try:
+        yield search
+    finally:
+        search.close()
+
+
+@contextlib.contextmanager
+def opened_policy(settings: Settings, model: str, tokenizer: Any) -> Iterator[Policy]:
+    """The policy on the configured engine; gone afterwards (an endpoint's is closed by its event loop)."""
+    evaluation, agent, cluster = settings.evaluation, settings.agent, settings.cluster
+    assert evaluation is not None
+    if settings.policy.endpoint is not None:
+        from reseek.policy.endpoint import EndpointPolicy
+
+        yield EndpointPolicy(settings.policy.endpoint, temperature=evaluation.temperature, seed=settings.run.seed)
+        return
+    if evaluation.engine == "vllm":
+        from reseek.policy.vllm import EngineOptions, VllmPolicy
+
+        options = EngineOptions(
+            device=cluster.device,
+            dtype=settings.policy.dtype,
+            max_model_len=agent.prompt_tokens + agent.response_tokens,
+            concurrency=evaluation.concurrency,
+            tensor_parallel=cluster.rollout_tensor_parallel,
+            gpu_memory=cluster.rollout_memory,
+        )
+        with VllmPolicy(model, options, temperature=evaluation.temperature, seed=settings.run.seed) as policy:
+            yield policy
+        return
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    from reseek.policy.hf import TransformersPolicy
+
+    loaded = AutoModelForCausalLM.from_pretrained(model, dtype=getattr(torch, settings.policy.dtype))
+    yield TransformersPolicy(
+        loaded,
+        tokenizer,
+        temperature=evaluation.temperature,
+        seed=settings.run.seed,
+        max_batch=evaluation.concurrency,
+        device=cluster.device,
+    )

@@ -1,0 +1,99 @@
+"""Several replicas of a room over Ray, each with its own engine, search and oracle; whoever has least to do is asked.
+
+Invariant: a question is asked by one replica and its record comes back whole; the driver alone writes. A replica that
+dies ends the run (EngineFailed): what was asked is kept, and the same command goes on. Java starts in the replicas
+only, after Ray: in a process where it ran before, Ray's signal handlers make it crash. Knows nothing of files.
+"""
+
+import asyncio
+import contextlib
+import dataclasses
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.exceptions import RayActorError, RayTaskError
+
+from reseek.config.settings import Settings
+from reseek.errors import one_line
+from reseek.oracle.actor import oracle_for
+from reseek.policy.vllm import EngineFailed
+from reseek.questions.record import Question
+from reseek.rollout.engines import load_tokenizer, open_room
+from reseek.rollout.records import EpisodeRecord
+from reseek.run.variables import environment
+
+_OBJECT_STORE_BYTES = 200_000_000
+
+
+@ray.remote(num_cpus=0)
+class Replica:
+    """One room. An asynchronous actor: its episodes run side by side."""
+
+    def __init__(self, settings: Settings, model: str, index: Path | None, conditions: str) -> None:
+        self._open = contextlib.ExitStack()
+        tokenizer = load_tokenizer(settings.policy, model)
+        room = self._open.enter_context(open_room(settings, model, index, tokenizer, conditions))
+        self._room = dataclasses.replace(room, oracle=oracle_for(settings.oracle))
+
+    async def ready(self) -> None:
+        """Returns when the engine has started."""
+
+    async def ask(self, set_name: str, question: Question) -> str:
+        """The question's record, as JSON."""
+        return (await self._room.ask(set_name, question)).model_dump_json()
+
+    async def close(self) -> None:
+        await asyncio.to_thread(self._open.close)
+
+
+class ReplicaPool:
+    """An `Asker`."""
+
+    def __init__(self, replicas: Sequence[Any], conditions: str) -> None:
+        self.conditions = conditions
+        self._replicas, self._under_way = list(replicas), [0] * len(replicas)
+
+    async def ask(self, set_name: str, question: Question) -> EpisodeRecord:
+        number = min(range(len(self._replicas)), key=self._under_way.__getitem__)
+        self._under_way[number] += 1
+        try:
+            line = await self._replicas[number].ask.remote(set_name, question)
+        except RayTaskError as failure:  # carries what was raised there
+            raise getattr(failure, "cause", failure) from None
+        except RayActorError as failure:
+            raise EngineFailed(f"replica {number} died: {one_line(str(failure))[-300:]}") from failure
+        finally:
+            self._under_way[number] -= 1
+        return EpisodeRecord.model_validate_json(line)
+
+
+@contextlib.contextmanager
+def open_replicas(
+    settings: Settings, count: int, model: str, index: Path | None, conditions: str, run_id: str
+) -> Iterator[ReplicaPool]:
+    """Start Ray (or join `cluster.ray_address`) and `count` replicas; all gone afterwards."""
+    cluster, evaluation = settings.cluster, settings.evaluation
+    assert evaluation is not None
+    folder = Path(tempfile.mkdtemp(prefix="reseek-ray-"))
+    local: dict[str, Any] = {}
+    if cluster.ray_address is None:
+        local = {"include_dashboard": False, "_temp_dir": str(folder), "num_cpus": cluster.ray_cpus}
+        local["object_store_memory"] = _OBJECT_STORE_BYTES
+    gpus = cluster.rollout_tensor_parallel if cluster.device == "cuda" else 0
+    try:
+        ray.init(address=cluster.ray_address, runtime_env={"env_vars": environment(settings, run_id)}, **local)
+        make = Replica.options(num_gpus=gpus, max_concurrency=evaluation.concurrency + 8)
+        replicas = [make.remote(settings, model, index, conditions) for _ in range(count)]
+        try:
+            ray.get([replica.ready.remote() for replica in replicas])
+        except RayActorError as failure:
+            raise EngineFailed(f"a replica did not start: {one_line(str(failure))[-300:]}") from failure
+        yield ReplicaPool(replicas, conditions)
+        ray.get([replica.close.remote() for replica in replicas])
+    finally:
+        ray.shutdown()
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,298 @@
+"""One finished episode as one line of JSON: everything it said, saw, edited and earned.
+
+Invariant: what is read back equals what was written: token ids and log-probabilities exactly. A FAILED episode has a
+record with `error` and without scores: it is never a zero. The file is only ever appended to, a whole line at a time,
+so that at most its last line can be broken.
+
+The records of a policy that speaks text (an endpoint) hold no ids but `text`, and count in characters what the others
+count in tokens.
+
+Knows nothing of how episodes are run or of how numbers are made of them.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from reseek.agent.context import Append, Edit, Source, Trajectory
+from reseek.agent.episode import Episode, StopReason
+from reseek.agent.grammar import Action, Verdict
+from reseek.agent.search_o1 import Refinement
+from reseek.config.agent import ContextPolicy
+from reseek.errors import InputError, first_problem
+from reseek.questions.record import Question
+from reseek.rewards.answers import cover_em, f1
+from reseek.rewards.reward import Judged, Reward
+from reseek.rollout.stats import EpisodeStats
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class AppendRecord(_Record):
+    """Tokens (or text) that were put at the end of the context; `logprobs` where the policy sampled them and gave
+    any."""
+
+    kind: Literal["append"] = "append"
+    source: Source
+    ids: tuple[int, ...] = ()
+    logprobs: tuple[float, ...] | None = None
+    text: str | None = None
+
+
+class EditRecord(_Record):
+    """Context positions `start`:`end`, at that moment, were replaced by `ids` (or `text`)."""
+
+    kind: Literal["edit"] = "edit"
+    start: int
+    end: int
+    ids: tuple[int, ...] = ()
+    text: str | None = None
+
+
+class CallRecord(_Record):
+    """One policy call: its text, the action read from it, and which of the sampled tokens it is."""
+
+    text: str
+    action: Action
+    content: str
+    start: int
+    end: int
+
+
+class HitRecord(_Record):
+    """One retrieved passage; its text stands, as far as the policy saw it, in the observation."""
+
+    id: str
+    title: str
+    score: float
+
+
+class RefinementRecord(_Record):
+    """The call by which the policy wrote an observation's text: its user turn, what was sampled, the text."""
+
+    prompt: tuple[int, ...] = ()
+    ids: tuple[int, ...] = ()
+    logprobs: tuple[float, ...] | None = None
+    prompt_text: str | None = None
+    text: str
+
+
+class ObservationRecord(_Record):
+    """What a search brought, the verdict on it, and what the oracle said. The calls are indices; `search_call` is None
+    where the environment searched by itself, `verdict` where the episode ended first or nobody judges, `label` where
+    the oracle has none, `refinement` where the policy saw the passages themselves."""
+
+    query: str
+    hits: tuple[HitRecord, ...]
+    text: str
+    search_call: int | None
+    verdict: Verdict | None
+    verdict_call: int | None
+    oracle_score: float | None = None
+    label: bool | None = None
+    reward: float | None = None
+    refinement: RefinementRecord | None = None
+
+
+class EpisodeRecord(_Record):
+    """One episode of one question under the conditions with this hash. `em`, `f1`, `cover`, `reward`, `judge_reward`
+    and `stats` are None for a FAILED episode.
+
+    `answer_rank`: the rank (1 is best) of the first passage that holds a gold answer when the question itself is the
+    query, among the first `answer_depth`; None where none does. `answerable`: whether such a passage can say anything
+    (not for yes / no and named choices). `context`: the question's own context policy, where it has one.
+    """
+
+    set: str
+    id: str
+    conditions: str
+    question: str
+    golden_answers: tuple[str, ...]
+    context: ContextPolicy | None = None
+    stop: StopReason
+    error: str | None
+    answer: str | None
+    em: float | None
+    f1: float | None
+    cover: float | None
+    reward: float | None
+    judge_reward: float | None
+    answerable: bool
+    answer_rank: int | None
+    answer_depth: int
+    events: tuple[Annotated[AppendRecord | EditRecord, Field(discriminator="kind")], ...]
+    calls: tuple[CallRecord, ...]
+    observations: tuple[ObservationRecord, ...]
+    stats: EpisodeStats | None
+    seconds: float
+
+    @property
+    def failed(self) -> bool:
+        return self.stop is StopReason.FAILED
+
+    @property
+    def speaks_text(self) -> bool:
+        """Whether the policy gave text and no token ids."""
+        return any(event.text is not None for event in self.events)
+
+    @property
+    def trajectory(self) -> Trajectory:
+        """The episode's trajectory, as it was. Of a policy that speaks text: over characters, each its code point."""
+        return Trajectory(
+            tuple(
+                Append(event.source, _ids(event), event.logprobs)
+                if isinstance(event, AppendRecord)
+                else Edit(event.start, event.end, _ids(event))
+                for event in self.events
+            )
+        )
+
+
+def _ids(event: AppendRecord | EditRecord) -> tuple[int, ...]:
+    return event.ids if event.text is None else tuple(map(ord, event.text))
+
+
+def record_of(
+    episode: Episode,
+    reward: Reward | None,
+    question: Question,
+    *,
+    set_name: str,
+    conditions: str,
+    answerable: bool,
+    answer_rank: int | None,
+    answer_depth: int,
+    error: str | None = None,
+    text_of: Callable[[Sequence[int]], str] | None = None,
+) -> EpisodeRecord:
+    """The record of an episode. Without a reward (its search or its scoring failed; `error` says why, else the episode
+    does) it is FAILED. `text_of` decodes the ids of a policy that speaks text: they mean nothing to others."""
+    events, calls = _events(episode), _calls(episode)
+    if text_of is not None:
+        events, calls = in_text(events, calls, text_of)
+    return EpisodeRecord(
+        set=set_name,
+        id=question.id,
+        conditions=conditions,
+        question=question.question,
+        golden_answers=question.golden_answers,
+        context=question.context,
+        stop=StopReason.FAILED if reward is None else episode.stop,
+        error=episode.error if error is None else error,
+        answer=episode.answer,
+        em=None if reward is None else reward.exact_match,
+        f1=None if reward is None else f1(episode.answer, question.golden_answers),
+        cover=None if reward is None else cover_em(episode.answer, question.golden_answers),
+        reward=None if reward is None else reward.total,
+        judge_reward=None if reward is None else reward.part("judge"),
+        answerable=answerable,
+        answer_rank=answer_rank,
+        answer_depth=answer_depth,
+        events=events,
+        calls=calls,
+        observations=_observations(episode, () if reward is None else reward.judged, text_of),
+        stats=None if reward is None else EpisodeStats.of(episode, reward),
+        seconds=episode.seconds,
+    )
+
+
+def _events(episode: Episode) -> tuple[AppendRecord | EditRecord, ...]:
+    return tuple(
+        AppendRecord(source=event.source, ids=event.ids, logprobs=event.logprobs)
+        if isinstance(event, Append)
+        else EditRecord(start=event.start, end=event.end, ids=event.ids)
+        for event in episode.trajectory.events
+    )
+
+
+def _calls(episode: Episode) -> tuple[CallRecord, ...]:
+    return tuple(
+        CallRecord(
+            text=call.text, action=call.parsed.action, content=call.parsed.content, start=call.start, end=call.end
+        )
+        for call in episode.calls
+    )
+
+
+def in_text(
+    events: Sequence[AppendRecord | EditRecord], calls: Sequence[CallRecord], text_of: Callable[[Sequence[int]], str]
+) -> tuple[tuple[AppendRecord | EditRecord, ...], tuple[CallRecord, ...]]:
+    """The same events and calls without ids, their positions in characters."""
+    context: list[int] = []  # the length of each of its tokens
+    sampled: list[int] = []
+    texts: list[AppendRecord | EditRecord] = []
+    for event in events:
+        lengths = [len(text_of([token])) for token in event.ids]
+        text = text_of(event.ids)
+        if isinstance(event, AppendRecord):
+            context += lengths
+            sampled += lengths if event.source is Source.POLICY else []
+            texts.append(AppendRecord(source=event.source, text=text))
+        else:
+            start, end = sum(context[: event.start]), sum(context[: event.end])
+            context[event.start : event.end] = lengths
+            texts.append(EditRecord(start=start, end=end, text=text))
+    moved = (
+        call.model_copy(update={"start": sum(sampled[: call.start]), "end": sum(sampled[: call.end])}) for call in calls
+    )
+    return tuple(texts), tuple(moved)
+
+
+def _observations(
+    episode: Episode, judged: Sequence[Judged], text_of: Callable[[Sequence[int]], str] | None
+) -> tuple[ObservationRecord, ...]:
+    """The observations, each with what the oracle said of it; `judged` skips those without a verdict."""
+    left = iter(judged)
+    records = []
+    for observation in episode.observations:
+        said = next(left, None) if observation.verdict is not None else None
+        records.append(
+            ObservationRecord(
+                query=observation.query,
+                hits=tuple(HitRecord(id=hit.id, title=hit.title, score=hit.score) for hit in observation.hits),
+                text=observation.text,
+                search_call=observation.search_call,
+                verdict=observation.verdict,
+                verdict_call=observation.verdict_call,
+                oracle_score=said.score if said else None,
+                label=said.label if said else None,
+                reward=said.reward if said else None,
+                refinement=_refinement(observation.refinement, text_of),
+            )
+        )
+    return tuple(records)
+
+
+def _refinement(
+    made: Refinement | None, text_of: Callable[[Sequence[int]], str] | None
+) -> RefinementRecord | None:
+    if made is None:
+        return None
+    if text_of is not None:
+        return RefinementRecord(prompt_text=text_of(made.prompt), text=made.text)
+    return RefinementRecord(prompt=made.prompt, ids=made.ids, logprobs=made.logprobs, text=made.text)
+
+
+def read_records(path: str | Path) -> list[EpisodeRecord]:
+    """The records of a file, in its order; a last line without its end (the run was killed while it wrote) is left
+    out. Raises InputError naming file and line for any other line that is not a record."""
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file of episodes")
+    records = []
+    for number, line in enumerate(whole_lines(path).splitlines(), start=1):
+        try:
+            records.append(EpisodeRecord.model_validate_json(line))
+        except ValidationError as error:
+            raise InputError(f"{path}:{number}: is not an episode's record ({first_problem(error)})") from None
+    return records
+
+
+def whole_lines(path: Path) -> bytes:
+    """The file up to its last line end."""
+    content = path.read_bytes()
+    return content[: content.rfind(b"\n") + 1]

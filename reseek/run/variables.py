@@ -1,0 +1,56 @@
+"""The environment of a run's processes: what verl, vLLM, Ray, OpenMP and the hub clients read from variables.
+
+Has to be set before torch is imported, because OpenMP reads it once. Knows nothing of who runs.
+"""
+
+import os
+from pathlib import Path
+
+from reseek.config.policy import PolicySource
+from reseek.config.run import ClusterSettings
+from reseek.config.settings import Settings
+from reseek.run.processes import RUN_VARIABLE
+
+SEED_VARIABLE = "RESEEK_SEED"
+"""The run's seed, for every process that loads verl (reseek/training/verl_plugin/plugin.py)."""
+QUIET_THREADS = {"OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0", "GOMP_SPINCOUNT": "0"}
+"""OpenMP threads that wait without spinning: several processes share the cores, and spinners fall to a fifth."""
+_QUIET_LIBRARIES = {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "TRANSFORMERS_VERBOSITY": "error"}
+
+
+def quiet_models() -> None:
+    """For a command that loads models itself: calm threads, no bars and load reports. To be called before torch and
+    transformers are imported, which read it once; what the user has set stays."""
+    for name, value in (QUIET_THREADS | _QUIET_LIBRARIES).items():
+        os.environ.setdefault(name, value)
+
+
+def environment(settings: Settings, run_id: str) -> dict[str, str]:
+    """The environment of all processes of a run."""
+    variables = {
+        RUN_VARIABLE: run_id,
+        SEED_VARIABLE: str(settings.run.seed),
+        "VERL_USE_EXTERNAL_MODULES": "reseek.training.verl_plugin.plugin",
+        "TENSORBOARD_DIR": str(Path(settings.run.dir).resolve() / "tensorboard"),
+        "TOKENIZERS_PARALLELISM": "false",
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_DEDUP_LOGS": "0",
+        "VLLM_NO_USAGE_STATS": "1",
+        "DO_NOT_TRACK": "1",
+    }
+    if settings.policy.source is not PolicySource.PATH and not settings.questions.of_a_hub:
+        variables |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
+    if settings.cluster.device == "cpu":
+        variables |= cpu_environment(settings.cluster)
+    return variables
+
+
+def cpu_environment(cluster: ClusterSettings) -> dict[str, str]:
+    """What verl, vLLM and OpenMP need without a GPU."""
+    return {
+        "VERL_PLATFORM": "cpu",
+        "VLLM_CPU_KVCACHE_SPACE": str(cluster.kv_cache_gib),
+        "VLLM_CPU_OMP_THREADS_BIND": "auto",
+        "OMP_NUM_THREADS": str(cluster.threads),
+        **QUIET_THREADS,
+    }

@@ -1,0 +1,101 @@
+"""Candidates that are played now: an expert's script, or the policy's own samples. Each episode is written to the run's
+`episodes/` as `eval.py` writes it, before anything is trained.
+
+Invariant: who plays changes nothing else: the episode code, the records and the scoring are the evaluation's. A run
+that was stopped plays only what has no record yet, and a sample's random numbers depend on the run's seed, the sample's
+number and the context alone. Knows nothing of training.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+from reseek.config.sft import SftSettings
+from reseek.micro.expert import ScriptedPolicy
+from reseek.policy import Policy
+from reseek.questions.record import Question
+from reseek.rollout.environment import Room, run_question
+from reseek.rollout.records import EpisodeRecord, read_records
+from reseek.rollout.runner import done_records, episodes_file, open_file, run_sets
+from reseek.sft.rows import Candidate, candidate_of_record
+
+SCRIPTED = "scripted"
+_SEEDS_APART = 1_000_003  # between two samples of a run, so that run.seed=1 is not run.seed=0 moved by one
+
+
+class SeededPolicy(Policy, Protocol):
+    """A policy whose samples are drawn by a seed that may be set between episodes."""
+
+    seed: int
+
+
+def sample_name(number: int) -> str:
+    """The set under which the episodes of the sample with this number stand."""
+    return f"sample_{number}"
+
+
+async def play_scripted(
+    questions: Sequence[Question],
+    room: Room,
+    folder: Path,
+    settings: SftSettings,
+    seed: int,
+    on_record: Callable[[EpisodeRecord], None],
+) -> None:
+    """One episode of the expert per question. `room.policy` is not asked."""
+    path = episodes_file(folder, SCRIPTED)
+    open_file(path)
+    done = done_records(path, questions, room.conditions)
+    for record in done.values():
+        on_record(record)
+    todo = [question for question in questions if question.id not in done]
+    with path.open("a", encoding="utf-8") as file:
+        for start in range(0, len(todo), settings.concurrency):
+            batch = todo[start : start + settings.concurrency]
+            played = (_scripted(question, room, settings, seed) for question in batch)
+            for record in await asyncio.gather(*played):
+                file.write(record.model_dump_json() + "\n")
+                on_record(record)
+            file.flush()
+
+
+async def _scripted(question: Question, room: Room, settings: SftSettings, seed: int) -> EpisodeRecord:
+    rng = random.Random(f"scripted {seed} {question.id}")
+    expert = ScriptedPolicy(room.texts.tokenizer, question, rng, settings.carelessness, settings.laziness)
+    return await run_question(SCRIPTED, question, replace(room, policy=expert))
+
+
+async def play_samples(
+    questions: Sequence[Question],
+    room: Room,
+    policy: SeededPolicy,
+    folder: Path,
+    settings: SftSettings,
+    seed: int,
+    on_record: Callable[[EpisodeRecord], None],
+) -> None:
+    """`settings.samples` episodes of `room.policy`, which is `policy`, per question; one sample after the other."""
+    for number in range(settings.samples):
+        policy.seed = seed + _SEEDS_APART * number
+        await run_sets({sample_name(number): questions}, room, folder, settings.concurrency, on_record)
+
+
+def played(
+    folder: Path, names: Sequence[str], questions: Sequence[Question], conditions: str
+) -> Iterator[Candidate | None]:
+    """The candidates of the sets `names`, in the order of questions, then samples; None for a FAILED episode."""
+    found: list[dict[str, tuple[EpisodeRecord, str]]] = []
+    for name in names:
+        path = episodes_file(folder, name)
+        of_set = {}
+        for number, record in enumerate(read_records(path), start=1):
+            if record.conditions == conditions:
+                of_set[record.id] = record, f"{path}:{number}"  # a FAILED one may have been played again
+        found.append(of_set)
+    for question in questions:
+        for of_set in found:
+            if question.id in of_set:
+                yield candidate_of_record(*of_set[question.id])

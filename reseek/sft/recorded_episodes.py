@@ -1,0 +1,113 @@
+"""Candidates out of files: the episodes of an evaluation (`episodes/*.jsonl`) and the rollouts of a training run
+(`rollouts/step_<n>.jsonl`).
+
+Invariant: the token ids of a file are trained only by a policy whose tokenizer made them: the words that the tokenizer
+reads in the first episodes must be those that were recorded, or at least hold actions. Knows nothing of models.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from omegaconf import OmegaConf
+
+from reseek.agent.grammar import Action, parse
+from reseek.config.rewards import AnswerMetric, RewardConfig
+from reseek.config.section import load_section
+from reseek.config.sft import SftSettings
+from reseek.errors import InputError
+from reseek.policy import Tokenizer
+from reseek.rollout.records import EpisodeRecord, read_records, whole_lines
+from reseek.rollout.session_records import SessionRecord, read_sessions
+from reseek.sft.rows import Candidate, candidate_of_record, candidate_of_session
+
+_LOOKED_AT = 20  # episodes of a file whose words are compared
+
+
+def recorded(settings: SftSettings, tokenizer: Tokenizer) -> Iterator[Candidate | None]:
+    """The candidates of `sft.files`, file by file; None for a FAILED episode. Raises InputError naming file and
+    line."""
+    for path in files_of(settings.files):
+        if "segments" in _first_line(path):
+            yield from _of_sessions(path, settings, tokenizer)
+        else:
+            yield from _of_records(path, tokenizer)
+
+
+def files_of(named: Sequence[str]) -> list[Path]:
+    """The files that are named, a folder's *.jsonl in the order of their names and numbers."""
+    found: list[Path] = []
+    for name in named:
+        path = Path(name).resolve()
+        if not path.exists():
+            raise InputError(f"sft.files: {path}: no such file")
+        inside = sorted(path.glob("*.jsonl"), key=lambda file: (len(file.name), file.name)) if path.is_dir() else [path]
+        if not inside:
+            raise InputError(f"sft.files: {path}: holds no *.jsonl; name a run's episodes or rollouts folder")
+        found += inside
+    return found
+
+
+def _first_line(path: Path) -> dict:
+    try:
+        first = json.loads(whole_lines(path).partition(b"\n")[0] or b"{}")
+    except ValueError:
+        first = None
+    if not isinstance(first, dict) or not {"segments", "events"} & first.keys():
+        raise InputError(f"{path}:1: holds neither an episode of eval.py nor a session of train.py's rollouts")
+    return first
+
+
+def _of_records(path: Path, tokenizer: Tokenizer) -> Iterator[Candidate | None]:
+    for number, record in enumerate(read_records(path), start=1):
+        where = f"{path}:{number}"
+        if record.speaks_text:
+            raise InputError(f"{where}: holds an endpoint's text and no token ids; there is nothing to train on")
+        candidate = candidate_of_record(record, where)
+        if number <= _LOOKED_AT and candidate is not None:
+            _check_words(record, where, tokenizer)
+        yield candidate
+
+
+def _check_words(record: EpisodeRecord, where: str, tokenizer: Tokenizer) -> None:
+    said = [event.ids for event in record.events if event.kind == "append" and event.source.value == "policy"]
+    sampled = [number for ids in said for number in ids]
+    for call in record.calls:
+        if tokenizer.decode(sampled[call.start : call.end], skip_special_tokens=False) != call.text:
+            raise InputError(f"{where}: was not recorded with the tokenizer of policy.path; name the policy that was")
+
+
+def _of_sessions(path: Path, settings: SftSettings, tokenizer: Tokenizer) -> Iterator[Candidate]:
+    rewards = _rewards_of_run(path, settings)
+    sessions = read_sessions(path)
+    if not any(_acts(session, tokenizer) for session in sessions[:_LOOKED_AT]):
+        raise InputError(
+            f"{path}: the tokenizer of policy.path reads no action in its sessions; name the policy that was trained"
+        )
+    for number, session in enumerate(sessions, start=1):
+        yield candidate_of_session(session, f"{path}:{number}", rewards.answer, rewards.match)
+
+
+def _acts(session: SessionRecord, tokenizer: Tokenizer) -> bool:
+    """Whether its last words hold an action."""
+    segment = session.segments[-1]
+    said = [token for token, mask in zip(segment.response, segment.mask, strict=True) if mask]
+    return parse(tokenizer.decode(said, skip_special_tokens=False)).action is not Action.INVALID
+
+
+def _rewards_of_run(path: Path, settings: SftSettings) -> RewardConfig:
+    """What the run paid: its sessions hold rewards, from which rightness is read back."""
+    config = path.parent.parent / "config.yaml"
+    if not (settings.right or settings.agreeing):
+        return RewardConfig()
+    if not config.is_file():
+        raise InputError(
+            f"{path}: what its sessions earned can't be read without the run's {config}; "
+            "set sft.right=false and sft.agreeing=false to keep them all"
+        )
+    rewards = load_section(RewardConfig, OmegaConf.to_container(OmegaConf.load(config).rewards), f"{config}: rewards")
+    if settings.right and (rewards.answer_metric is not AnswerMetric.EXACT_MATCH or rewards.answer == 0):
+        raise InputError(f"{path}: its run did not pay for exact matches ({config}), set sft.right=false to keep all")
+    if settings.agreeing and rewards.match in (rewards.wrong_yes, rewards.wrong_no):
+        raise InputError(f"{path}: its run paid wrong verdicts like right ones ({config}), set sft.agreeing=false")
+    return rewards

@@ -1,0 +1,1 @@
+"""The verl adapter: agent loop, dataset, trainer and the CPU platform."""
