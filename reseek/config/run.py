@@ -1,4 +1,4 @@
-"""`cluster`, `run` and `watch`: the machines, this run's folder and seed, and what is guarded while it goes on."""
+"""`cluster`, `run` and `watch`: the machines, this run's folder and seed, and what is watched during the run."""
 
 from enum import Enum
 
@@ -48,6 +48,9 @@ class RunSettings(Section):
     )
     record_every: int = Field(
         0, ge=0, description="training: write rollouts/step_<n>.jsonl every this many steps"
+    )
+    take_over: bool = Field(
+        False, description="take a folder that a run of another host, boot or container claims; it must have ended"
     )
     check_only: bool = Field(False, description="check configuration and input, make what is missing, start nothing")
     verbose: bool = Field(False, description="print the workers' output instead of writing it to train.log only")

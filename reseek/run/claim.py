@@ -1,127 +1,309 @@
-"""A run's folder while a run writes into it, and how a run that was killed is taken up again.
+"""The claim of a run on its folder: `running.json` names the process that writes there, while it does.
 
-`running.json` names the process that writes; it goes with it. Invariant: two runs never write into one folder; what a
-killed run left behind (processes, shared memory, temporary folder, metrics of steps that are not in a checkpoint) is
-gone before the next one starts. Knows nothing of what a checkpoint holds.
+Invariants: two runs never write into one folder; a claim is taken by exactly one of several runs that start at once.
+What a killed run of this machine left (processes, shared memory, temporary folder) is removed before the next one
+starts, as far as this user's run provably made it. A claim of another machine, that is another host, boot or container,
+can't be checked: the folder is refused, or taken with `run.take_over`, which deletes and ends nothing.
 """
 
 import contextlib
-import json
+import fcntl
 import os
 import shutil
-from collections.abc import Iterator
+import stat
+import threading
+import time
+from collections.abc import Callable, Iterator
+from enum import Enum
 from pathlib import Path
+from typing import Any
 
 import psutil
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from reseek.errors import InputError, first_problem
-from reseek.run import processes
-from reseek.run.folder import write_json, write_text
-from reseek.sft.plan import last_checkpoint
+from reseek.run import machine, processes
+from reseek.run.machine import Machine, this_machine
+from reseek.run.terminal import plain
+from reseek.run.workspace import Marker, make_workspace, proof
 
 FILE = "running.json"
-_TRACKER = "checkpoints/latest_checkpointed_iteration.txt"
+LOCK = "running.lock"
+HEARTBEAT_S = 15.0
+_LOCK_PATIENCE_S = 60.0
 # What a killed run leaves in /dev/shm under names of its own; other programs' blocks have other names.
 _BLOCKS = ("psm_", "sem.mp-")
 
 
 class Claim(BaseModel):
-    """Who writes: a process, told from a later one of the same number by its start; the run's id, its temporary folder,
-    and what stood in /dev/shm before it."""
+    """Who writes: the machine, the user, the process (`started` and `claimed` on the clock of `machine.started`), the
+    run's id and its temporary folder. The file's modification time is the last heartbeat."""
 
-    pid: int
-    started: float
+    model_config = ConfigDict(frozen=True)
+
+    machine: Machine
+    user: int
+    pid: int = Field(gt=0, lt=2**31)
+    started: int
+    claimed: int
     run_id: str
     temporary: Path
-    shared_memory: frozenset[str]
-
-    @property
-    def alive(self) -> bool:
-        try:
-            process = psutil.Process(self.pid)
-            return process.create_time() == self.started and process.status() != psutil.STATUS_ZOMBIE
-        except psutil.NoSuchProcess:
-            return False
 
 
-def check_free(folder: Path) -> None:
-    """Raises InputError where a living run writes into the folder."""
+class _OldClaim(BaseModel):
+    """A claim of version 0.1.0: it names no host."""
+
+    pid: int = Field(gt=0, lt=2**31)
+    started: float
+
+
+class _Probe(BaseModel):
+    """What tells a claim from an old one."""
+
+    machine: Any = None
+
+
+class Holder(Enum):
+    """What is known of the process that a claim names."""
+
+    ALIVE = "alive"
+    DEAD = "dead"
+    ELSEWHERE = "elsewhere"
+    """It ran on another host, in another boot or container, or as another user: it can't be seen from here."""
+
+
+def holder(claim: Claim | _OldClaim) -> Holder:
+    if isinstance(claim, _OldClaim):
+        with contextlib.suppress(psutil.Error):
+            process = psutil.Process(claim.pid)
+            if process.create_time() == claim.started and process.status() != psutil.STATUS_ZOMBIE:
+                return Holder.ALIVE
+        return Holder.ELSEWHERE
+    if claim.machine != this_machine():
+        return Holder.ELSEWHERE
+    if machine.started(claim.pid) == claim.started:
+        return Holder.ALIVE
+    return Holder.DEAD if claim.user == os.getuid() else Holder.ELSEWHERE
+
+
+def check_free(folder: Path, *, take_over: bool = False) -> None:
+    """Raises InputError where a run may be writing into the folder; with `take_over` only where it is seen to."""
     claim = _read(folder)
-    if claim is not None and claim.alive:
-        raise InputError(f"run.dir={folder}: process {claim.pid} is writing there; wait for it or name another folder")
+    if claim is None:
+        return
+    state = holder(claim)
+    if state is Holder.ALIVE:
+        raise InputError(
+            f"run.dir={folder}: process {claim.pid} is writing there; wait for it, end it (kill {claim.pid}) or name "
+            "another folder"
+        )
+    if state is Holder.ELSEWHERE and not take_over:
+        raise InputError(
+            f"run.dir={folder}: {_owner(claim)} holds it{_age(folder)} and can't be checked from here; if that run has "
+            "ended, take the folder with run.take_over=true, or name another folder"
+        )
+
+
+def _owner(claim: Claim | _OldClaim) -> str:
+    process = f"process {claim.pid}"
+    if isinstance(claim, _OldClaim):
+        return f"{process} of a version that recorded no host"
+    here, host = this_machine(), plain(claim.machine.host)[:80]
+    if claim.machine.host != here.host:
+        return f"{process} on host {host}"
+    if claim.machine.boot != here.boot:
+        return f"{process} of an earlier boot of host {host}"
+    if claim.machine.pid_namespace != here.pid_namespace:
+        return f"{process} in another container on host {host}"
+    return f"{process} of user {claim.user} on host {host}"
+
+
+def _age(folder: Path) -> str:
+    """When the claim was last refreshed."""
+    try:
+        seconds = max(0.0, time.time() - (folder / FILE).stat().st_mtime)
+    except OSError:
+        return ""
+    if seconds < 120:
+        return f" (last heartbeat {seconds:.0f} s ago)"
+    if seconds < 7200:
+        return f" (last heartbeat {seconds / 60:.0f} minutes ago)"
+    return f" (last heartbeat {seconds / 3600:.0f} hours ago)"
 
 
 @contextlib.contextmanager
-def claimed(folder: Path, run_id: str, temporary: Path) -> Iterator[int]:
-    """Hold the folder for this process; yields the step of the checkpoint from which the run goes on, 0 for none.
+def claimed(
+    folder: Path, run_id: str, *, take_over: bool = False, on_lost: Callable[[], None] = lambda: None
+) -> Iterator[Claim]:
+    """Hold the folder, made where missing, for this process, with a temporary folder that goes with the claim.
 
-    First takes care of what a killed run left. Raises InputError where a living run writes into the folder.
+    First removes what a killed run of this machine left. Raises InputError where another run holds the folder.
+    `on_lost` is called, from another thread, when a run elsewhere has taken the folder over.
     """
-    check_free(folder)
-    left = _read(folder)
-    if left is not None:
-        _clear(left)
-    step = last_step(folder)
-    _forget_later_steps(folder / "metrics.jsonl", step)
-    claim = Claim(
-        pid=os.getpid(),
-        started=psutil.Process().create_time(),
-        run_id=run_id,
-        temporary=temporary,
-        shared_memory=processes.shared_memory(),
-    )
-    write_json(folder / FILE, claim.model_dump(mode="json"))
+    folder = folder.resolve()
     try:
-        yield step
+        folder.mkdir(parents=True, exist_ok=True)
+        with _taking(folder):
+            claim = _take(folder, run_id, take_over)
+    except OSError as error:
+        raise InputError(f"run.dir={folder}: can't be written ({error.strerror})") from None
+    heart = _Heart(folder, run_id, on_lost)
+    heart.start()
+    try:
+        yield claim
     finally:
-        (folder / FILE).unlink(missing_ok=True)
+        heart.stop()
+        shutil.rmtree(claim.temporary, ignore_errors=True)
+        if _is_ours(folder, run_id):
+            (folder / FILE).unlink(missing_ok=True)
 
 
-def last_step(folder: Path) -> int:
-    """The step of the newest whole checkpoint, 0 for none.
-
-    The trainer names it in a file that it writes last, though not at one stroke: where a kill left that file empty, the
-    newest checkpoint with all its parts is named anew. (stage=sft has transformers' checkpoints, without a tracker.)
-    """
-    tracker = folder / _TRACKER
-    if not tracker.is_file():
-        checkpoint = last_checkpoint(folder)
-        return 0 if checkpoint is None else int(checkpoint.name.rpartition("-")[2])
-    text = tracker.read_text(encoding="utf-8").strip()
-    if text.isdigit():
-        return int(text)
-    # data.pt, the state of the data loader, is the last part that is written before the tracker.
-    steps = [int(path.parent.name.rpartition("_")[2]) for path in tracker.parent.glob("global_step_*/data.pt")]
-    if not steps:
-        tracker.unlink()
-        return 0
-    write_text(tracker, str(max(steps)))
-    return max(steps)
-
-
-def _forget_later_steps(metrics: Path, step: int) -> None:
-    """Steps after the checkpoint are made again: their records would stand twice."""
-    if not metrics.is_file():
-        return
-    lines = metrics.read_text(encoding="utf-8").splitlines(keepends=True)
-    whole = [line for line in lines if line.endswith("\n")]
-    write_text(metrics, "".join(line for line in whole if json.loads(line)["step"] <= step))
-
-
-def _read(folder: Path) -> Claim | None:
-    path = folder / FILE
-    if not path.is_file():
-        return None
+def _take(folder: Path, run_id: str, take_over: bool) -> Claim:
+    check_free(folder, take_over=take_over)
+    left = _read(folder)
+    if isinstance(left, Claim) and holder(left) is Holder.DEAD:
+        _clear(left, folder)
+    marker = Marker(run_id=run_id, folder=folder, shared_memory=processes.shared_memory())
+    claim = Claim(
+        machine=this_machine(),
+        user=os.getuid(),
+        pid=os.getpid(),
+        started=machine.started(os.getpid()) or 0,
+        claimed=machine.now(),
+        run_id=run_id,
+        temporary=make_workspace(marker),
+    )
     try:
-        return Claim.model_validate_json(path.read_text(encoding="utf-8"))
+        (folder / FILE).unlink(missing_ok=True)
+        _create(folder / FILE, claim)
+    except BaseException:
+        shutil.rmtree(claim.temporary, ignore_errors=True)
+        raise
+    return claim
+
+
+def _clear(left: Claim, folder: Path) -> None:
+    """Remove what a dead run left, as far as it provably is that run's."""
+    processes.end_processes(left.run_id, 0.0, folder=folder, since=left.claimed)
+    marker = proof(left.temporary, left.run_id, folder)
+    if marker is not None:
+        others = frozenset(name for name in processes.shared_memory() if not name.startswith(_BLOCKS))
+        processes.free_shared_memory(marker.shared_memory | others)
+        shutil.rmtree(left.temporary, ignore_errors=True)
+
+
+def _create(path: Path, claim: Claim) -> None:
+    """Write the claim whole, and only where there is none. Raises InputError where another run was quicker."""
+    text = claim.model_dump_json(indent=2) + "\n"
+    draft = path.with_name(f".{path.name}.{claim.run_id}")
+    try:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644), "w") as file:
+            file.write(text)
+        _link(draft, path)
+    except FileExistsError:
+        raise InputError(f"run.dir={path.parent}: another run is starting there; name another folder") from None
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _link(draft: Path, path: Path) -> None:
+    """Give the draft its name. Raises FileExistsError where the name is taken."""
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links: the lock alone has to do
+        os.replace(draft, path)
+
+
+@contextlib.contextmanager
+def _taking(folder: Path) -> Iterator[None]:
+    """Let one process at a time look at a claim and replace it. The kernel drops the lock of a process that dies."""
+    path, give_up = folder / LOCK, time.monotonic() + _LOCK_PATIENCE_S
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+        if _locked(descriptor, give_up) and _names(path, descriptor):
+            break
+        os.close(descriptor)
+        if time.monotonic() > give_up:
+            raise InputError(f"run.dir={folder}: another run is starting there; name another folder")
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def _locked(descriptor: int, give_up: float) -> bool:
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if time.monotonic() > give_up:
+                return False
+            time.sleep(0.05)
+        except OSError:
+            return True  # a file system without locks: that the claim is created exclusively has to do
+
+
+def _names(path: Path, descriptor: int) -> bool:
+    """Whether the open file is still the one of this name: its last holder removes it."""
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
+
+
+def _read(folder: Path) -> Claim | _OldClaim | None:
+    path = folder / FILE
+    try:
+        text = _text(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise InputError(f"{path}: can't be read ({error.strerror})") from None
+    try:
+        kind = _OldClaim if _Probe.model_validate_json(text).machine is None else Claim
+        return kind.model_validate_json(text)
     except ValidationError as error:
         problem = first_problem(error)
         raise InputError(f"{path}: is not a run's claim ({problem}); delete it if no run is alive") from None
 
 
-def _clear(left: Claim) -> None:
-    processes.end_processes(left.run_id, patience_s=0.0)
-    others = frozenset(name for name in processes.shared_memory() if not name.startswith(_BLOCKS))
-    processes.free_shared_memory(left.shared_memory | others)
-    shutil.rmtree(left.temporary, ignore_errors=True)
+def _text(path: Path) -> str:
+    """Raises OSError for what is no file: a link or a pipe in a folder that came from somebody else."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with os.fdopen(descriptor, encoding="utf-8", errors="replace") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(0, "not a file")
+        return file.read()
+
+
+def _is_ours(folder: Path, run_id: str) -> bool:
+    with contextlib.suppress(InputError, OSError):
+        claim = _read(folder)
+        return isinstance(claim, Claim) and claim.run_id == run_id
+    return False
+
+
+class _Heart(threading.Thread):
+    """Refreshes the claim's modification time, and notices when another run has taken the folder over."""
+
+    def __init__(self, folder: Path, run_id: str, on_lost: Callable[[], None]) -> None:
+        super().__init__(name="claim", daemon=True)
+        self._folder, self._run_id, self._on_lost = folder, run_id, on_lost
+        self._ended = threading.Event()
+
+    def run(self) -> None:
+        while not self._ended.wait(HEARTBEAT_S):
+            with contextlib.suppress(OSError, InputError):  # the file server may be away for a while
+                claim = _read(self._folder)
+                if isinstance(claim, Claim) and claim.run_id != self._run_id:
+                    self._on_lost()
+                    return
+                os.utime(self._folder / FILE)
+
+    def stop(self) -> None:
+        self._ended.set()
+        self.join(timeout=2.0)  # a file server that is away must not hold up the end of the run

@@ -1,6 +1,6 @@
-"""A run's folder: its resolved configuration, versions, seed and result card, so that a number can be traced.
+"""A run's folder: its resolved configuration, versions, seed and metrics, so that a number can be traced.
 
-Files are written whole (temporary file, then renamed). Knows nothing of what a run does.
+Files are written whole or not at all (a temporary file, then renamed).
 """
 
 import json
@@ -23,15 +23,19 @@ def write_text(path: Path, text: str) -> None:
     """Write a file whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.unlink(missing_ok=True)
     try:
-        temporary.write_text(text, encoding="utf-8")
+        # Never through a link that somebody else has put under this name.
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
         os.replace(temporary, path)
     finally:
-        temporary.unlink(missing_ok=True)  # gone by now where all went well
+        temporary.unlink(missing_ok=True)  # only there after an error
 
 
 def versions() -> dict[str, str]:
-    """What ran: Python, ours, the stack's packages where installed, and the commit where there is one."""
+    """The versions of Python, reseek and the installed packages of its stack, and the commit in a checkout."""
     found = {"python": sys.version.split()[0], "machine": platform.machine(), "reseek": reseek.__version__}
     for package in _PACKAGES:
         try:
@@ -51,6 +55,15 @@ def open_run(folder: Path, config: DictConfig, seed: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / "config.yaml", OmegaConf.to_yaml(config, resolve=True))
     write_json(folder / "versions.json", {"seed": seed, **versions()})
+
+
+def forget_later_steps(metrics: Path, step: int) -> None:
+    """Drop the metrics of the steps after `step` and a half-written line: a resumed run makes those steps again."""
+    if not metrics.is_file():
+        return
+    lines = metrics.read_text(encoding="utf-8").splitlines(keepends=True)
+    whole = [line for line in lines if line.endswith("\n")]
+    write_text(metrics, "".join(line for line in whole if json.loads(line)["step"] <= step))
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -1,7 +1,8 @@
-"""Leave nothing behind: processes, shared memory, temporary folders of one run.
+"""The processes and shared memory of one run, and how to end and remove them.
 
-Processes are recognised by the run's id in their environment, so a neighbour's run is never touched. Shared memory is
-removed only if it appeared during the run, is ours, and no living process maps it. Knows nothing of Ray or verl.
+A process belongs to a run if its environment holds the run's id and it is this user's, so that a neighbour's run is
+never touched. Shared memory is removed only if it appeared during the run, is this user's, and no living process maps
+it.
 """
 
 import os
@@ -9,33 +10,52 @@ from pathlib import Path
 
 import psutil
 
+from reseek.run.machine import started
+
 RUN_VARIABLE = "RESEEK_RUN"
+"""The run's id."""
+FOLDER_VARIABLE = "RESEEK_RUN_FOLDER"
+"""The run's folder, absolute."""
 _SHM = Path("/dev/shm")
 _GRACE_SECONDS = 8.0
 
 
 def shared_memory() -> frozenset[str]:
-    """Names of what stands in /dev/shm now."""
+    """The names in /dev/shm."""
     return frozenset(entry.name for entry in _SHM.iterdir()) if _SHM.is_dir() else frozenset()
 
 
-def processes_of(run_id: str) -> list[psutil.Process]:
-    """Living processes of the run, without this one."""
+def processes_of(run_id: str, *, folder: Path | None = None, since: int = 0) -> list[psutil.Process]:
+    """This user's living processes of the run, without the calling one. With `folder` only those whose environment
+    names it as the run's folder; with `since` only those started later, on the clock of `machine.started`."""
     found = []
     for process in psutil.process_iter():
         if process.pid == os.getpid():
             continue
         try:
-            if process.environ().get(RUN_VARIABLE) == run_id and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
+            if process.uids().real != os.getuid() or not _belongs(process.environ(), run_id, folder):
+                continue
         except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
             continue
+        start = started(process.pid)
+        if start is not None and start >= since:
+            found.append(process)
     return found
 
 
-def end_processes(run_id: str, patience_s: float = _GRACE_SECONDS) -> int:
-    """End what is left of the run's processes: wait so long, ask, then kill. Returns how many had to be asked."""
-    _, left = psutil.wait_procs(processes_of(run_id), timeout=patience_s)
+def _belongs(variables: dict[str, str], run_id: str, folder: Path | None) -> bool:
+    if variables.get(RUN_VARIABLE) != run_id:
+        return False
+    return folder is None or variables.get(FOLDER_VARIABLE) == str(folder)
+
+
+def end_processes(
+    run_id: str, patience_s: float | None = None, *, folder: Path | None = None, since: int = 0
+) -> int:
+    """End what is left of the run's processes (see `processes_of`): wait `patience_s`, ask, then kill. Returns how many
+    had to be asked."""
+    patience = _GRACE_SECONDS if patience_s is None else patience_s
+    _, left = psutil.wait_procs(processes_of(run_id, folder=folder, since=since), timeout=patience)
     for process in left:
         _signal(process, kill=False)
     _, stubborn = psutil.wait_procs(left, timeout=_GRACE_SECONDS)

@@ -1,6 +1,6 @@
 """The environment of a run's processes: what verl, vLLM, Ray, OpenMP and the hub clients read from variables.
 
-Has to be set before torch is imported, because OpenMP reads it once. Knows nothing of who runs.
+Set it before torch is imported, because OpenMP reads it once.
 """
 
 import os
@@ -9,18 +9,18 @@ from pathlib import Path
 from reseek.config.policy import PolicySource
 from reseek.config.run import ClusterSettings
 from reseek.config.settings import Settings
-from reseek.run.processes import RUN_VARIABLE
+from reseek.run.processes import FOLDER_VARIABLE, RUN_VARIABLE
 
 SEED_VARIABLE = "RESEEK_SEED"
 """The run's seed, for every process that loads verl (reseek/training/verl_plugin/plugin.py)."""
 QUIET_THREADS = {"OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0", "GOMP_SPINCOUNT": "0"}
-"""OpenMP threads that wait without spinning: several processes share the cores, and spinners fall to a fifth."""
+"""OpenMP threads that wait without spinning: where several processes share the cores, spinning costs four fifths."""
 _QUIET_LIBRARIES = {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "TRANSFORMERS_VERBOSITY": "error"}
 
 
 def quiet_models() -> None:
-    """For a command that loads models itself: calm threads, no bars and load reports. To be called before torch and
-    transformers are imported, which read it once; what the user has set stays."""
+    """Set calm threads, no progress bars and no load reports, for a command that loads models itself. Call it before
+    torch and transformers are imported, which read it once; what the user has set stays."""
     for name, value in (QUIET_THREADS | _QUIET_LIBRARIES).items():
         os.environ.setdefault(name, value)
 
@@ -29,6 +29,7 @@ def environment(settings: Settings, run_id: str) -> dict[str, str]:
     """The environment of all processes of a run."""
     variables = {
         RUN_VARIABLE: run_id,
+        FOLDER_VARIABLE: str(Path(settings.run.dir).resolve()),
         SEED_VARIABLE: str(settings.run.seed),
         "VERL_USE_EXTERNAL_MODULES": "reseek.training.verl_plugin.plugin",
         "TENSORBOARD_DIR": str(Path(settings.run.dir).resolve() / "tensorboard"),

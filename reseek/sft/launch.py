@@ -12,7 +12,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
 import uuid
 from collections.abc import Iterator
@@ -38,12 +37,12 @@ from reseek.rollout.environment import Room
 from reseek.rollout.records import EpisodeRecord, whole_lines
 from reseek.run import processes
 from reseek.run.claim import check_free, claimed
-from reseek.run.folder import open_run, write_json
+from reseek.run.folder import forget_later_steps, open_run, write_json
 from reseek.run.preflight import check_budgets, check_model, check_oracle, check_prompts, check_trainable
 from reseek.run.prepare import Prepared, prepare, prepared_model
 from reseek.run.terminal import output_to, terminate_raises, undisturbed
 from reseek.run.variables import environment
-from reseek.sft.plan import METRICS, MODEL, Plan, check_batches, write_plan, write_rows
+from reseek.sft.plan import METRICS, MODEL, Plan, check_batches, resume_step, write_plan, write_rows
 from reseek.sft.played_episodes import SCRIPTED, play_samples, play_scripted, played, sample_name
 from reseek.sft.progress import Bar
 from reseek.sft.recorded_episodes import files_of, recorded
@@ -71,7 +70,7 @@ def train(config: DictConfig) -> Path:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     material = _checked(settings)
     folder = Path(settings.run.dir).resolve()
-    check_free(folder)
+    check_free(folder, take_over=settings.run.take_over)
     if settings.run.check_only:
         return folder
     open_run(folder, OmegaConf.masked_copy(config, ["stage", *_GROUPS]), settings.run.seed)
@@ -79,11 +78,12 @@ def train(config: DictConfig) -> Path:
         write_manifests(folder, material.prepared.manifests)
     before = processes.shared_memory()
     with (
-        tempfile.TemporaryDirectory(prefix="reseek-sft-") as temporary,
-        claimed(folder, run_id, Path(temporary)) as step,
+        claimed(folder, run_id, take_over=settings.run.take_over),
         output_to(folder / "sft.log", settings.run.verbose) as terminal,
         terminate_raises(),
     ):
+        step = resume_step(folder)
+        forget_later_steps(folder / METRICS, step)
         console = Console(file=terminal)
         console.print(f"run folder {folder}\nother output {folder / 'sft.log'}", highlight=False, soft_wrap=True)
         try:

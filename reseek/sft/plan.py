@@ -1,7 +1,7 @@
-"""What a training process has to know, on disk: `plan.json` in the run's folder, beside the rows.
+"""The plan of an SFT run, `plan.json` in its folder beside the rows: what the training processes read.
 
-Invariant: a folder holds one plan: rows that are there belong to it, and a run that is taken up again trains by the
-same numbers. The rows are written whole, `rows/` last renamed. Knows nothing of where rows come from.
+Invariant: a folder holds one plan; its rows belong to that plan, and a resumed run trains by the same numbers. The rows
+are written whole or not at all.
 """
 
 import os
@@ -115,3 +115,9 @@ def last_checkpoint(folder: Path) -> Path | None:
     """The newest whole checkpoint of transformers' Trainer, which writes its state last; None where there is none."""
     whole = [path.parent for path in (folder / CHECKPOINTS).glob("checkpoint-*/trainer_state.json")]
     return max(whole, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
+
+
+def resume_step(folder: Path) -> int:
+    """The step of the newest whole checkpoint, 0 for none."""
+    checkpoint = last_checkpoint(folder)
+    return 0 if checkpoint is None else int(checkpoint.name.rpartition("-")[2])

@@ -1,11 +1,12 @@
-"""The checkpoint that answered the validation questions best, kept in the run's folder whatever is pruned elsewhere.
+"""Checkpoints in a run's folder: the newest, from which a run resumes, and the best, which is kept.
+
+The trainer writes `checkpoints/global_step_N` and prunes old ones. The checkpoint that answered the validation
+questions best is kept whatever is pruned.
 
 `best.json` names it: its step, its exact match, its folder `best/global_step_N`. That folder holds hard links to the
 actor's files, so that it costs no disk until the trainer deletes its own checkpoint of that step (verl's
 `trainer.max_actor_ckpt_to_keep`); the optimiser's state, two thirds of a checkpoint, is left out: the best is there to
-be exported and evaluated, not to go on from to the bit. Invariant: what `best.json` names is whole.
-
-Knows nothing of verl, or of how the number came about.
+be exported and evaluated, not to be resumed to the bit. Invariant: what `best.json` names is whole.
 """
 
 import os
@@ -15,12 +16,30 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from reseek.errors import InputError, first_problem
-from reseek.run.folder import write_json
+from reseek.run.folder import write_json, write_text
 
 FILE = "best.json"
 FOLDER = "best"
 _LAST_PART = "data.pt"
-"""What verl writes last into a checkpoint."""
+"""What verl writes last into a checkpoint: the state of the data loader."""
+_TRACKER = "checkpoints/latest_checkpointed_iteration.txt"
+"""Where verl writes the newest checkpoint's step, after all its parts."""
+
+
+def resume_step(run: Path) -> int:
+    """The step of the newest whole checkpoint, 0 for none. Where a kill left the tracker empty, it is written again."""
+    tracker = run / _TRACKER
+    if not tracker.is_file():
+        return 0
+    text = tracker.read_text(encoding="utf-8").strip()
+    if text.isdigit():
+        return int(text)
+    steps = [int(path.parent.name.rpartition("_")[2]) for path in tracker.parent.glob(f"global_step_*/{_LAST_PART}")]
+    if not steps:
+        tracker.unlink()
+        return 0
+    write_text(tracker, str(max(steps)))
+    return max(steps)
 
 
 class Best(BaseModel):
@@ -35,7 +54,7 @@ class Best(BaseModel):
 
 
 def read_best(run: Path) -> Best | None:
-    """What a run's `best.json` says; None where there is none. Raises InputError for a broken one."""
+    """The best checkpoint, as a run's `best.json` names it; None without one. Raises InputError for a broken one."""
     path = run / FILE
     if not path.is_file():
         return None

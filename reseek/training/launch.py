@@ -12,7 +12,6 @@ import os
 import re
 import shutil
 import sys
-import tempfile
 import time
 import uuid
 import warnings
@@ -28,12 +27,12 @@ from reseek.questions.provenance import write_manifests
 from reseek.run import processes
 from reseek.run.claim import check_free, claimed
 from reseek.run.command import require_platform
-from reseek.run.folder import open_run, write_json
+from reseek.run.folder import forget_later_steps, open_run, write_json
 from reseek.run.preflight import check_budgets, check_oracle, check_trainable, check_training
 from reseek.run.prepare import Prepared, prepare
 from reseek.run.terminal import output_to, terminate_raises, undisturbed
 from reseek.run.variables import environment
-from reseek.training.checkpoints import read_best
+from reseek.training.checkpoints import read_best, resume_step
 from reseek.training.monitor.profile import STARTED, Start, read_profile, table
 
 _OBJECT_STORE_BYTES = 1_000_000_000
@@ -65,14 +64,17 @@ def train(config: DictConfig) -> Path:
     check_oracle(settings.oracle)
     check_verl(config)
     folder = Path(settings.run.dir).resolve()
-    check_free(folder)
+    check_free(folder, take_over=settings.run.take_over)
     if settings.run.check_only:
         return folder
     open_run(folder, config, settings.run.seed)
     write_manifests(folder, prepared.manifests)
     write_json(folder / "corpus.json", prepared.searched and prepared.searched.model_dump())
-    ray_folder = Path(tempfile.mkdtemp(prefix="reseek-ray-"))
-    with claimed(folder, run_id, ray_folder) as step:
+    with claimed(folder, run_id, take_over=settings.run.take_over) as claim:
+        step = resume_step(folder)
+        forget_later_steps(folder / "metrics.jsonl", step)
+        ray_folder = claim.temporary / "ray"  # Ray lets everybody write into its folder: keep it inside a private one
+        ray_folder.mkdir()
         _run(config, settings, folder, run_id, ray_folder, step)
     write_json(folder / "result.json", result_card(folder, settings))
     from reseek.training.monitor.learning_curve import (

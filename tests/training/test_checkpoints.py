@@ -1,4 +1,5 @@
-"""The best validated checkpoint stays whatever the trainer deletes; a step that was not saved never becomes it."""
+"""The best validated checkpoint stays whatever the trainer deletes; a step that was not saved never becomes it. A run
+resumes from the newest whole checkpoint, and the steps after it are forgotten."""
 
 import json
 import os
@@ -8,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from reseek.errors import InputError
-from reseek.training.checkpoints import FILE, Best, keep_best, read_best
+from reseek.run.folder import forget_later_steps
+from reseek.training.checkpoints import FILE, Best, keep_best, read_best, resume_step
 
 
 def saved(run: Path, step: int) -> Path:
@@ -78,3 +80,42 @@ def test_a_broken_file_is_one_line(tmp_path):
     (tmp_path / FILE).write_text(json.dumps({"step": "last"}))
     with pytest.raises(InputError, match=r"best.json: names no checkpoint \(step: .*delete it"):
         read_best(tmp_path)
+
+
+def checkpoint(folder, step: int, whole: bool = True) -> None:
+    path = folder / "checkpoints" / f"global_step_{step}"
+    path.mkdir(parents=True)
+    if whole:
+        (path / "data.pt").write_bytes(b"x")
+
+
+def tracker(folder, text: str) -> None:
+    (folder / "checkpoints" / "latest_checkpointed_iteration.txt").write_text(text)
+
+
+def test_steps_after_the_checkpoint_are_forgotten(tmp_path):
+    checkpoint(tmp_path, 2)
+    tracker(tmp_path, "2")
+    metrics = tmp_path / "metrics.jsonl"
+    records = [{"step": step, "phase": "step"} for step in (1, 2, 3)]
+    metrics.write_text("".join(json.dumps(record) + "\n" for record in records) + '{"step": 4, "pha')
+    forget_later_steps(metrics, resume_step(tmp_path))
+    assert [json.loads(line)["step"] for line in metrics.read_text().splitlines()] == [1, 2]
+
+
+@pytest.mark.parametrize("text", ["", "1x"])
+def test_a_tracker_that_a_kill_left_empty_is_mended(tmp_path, text):
+    checkpoint(tmp_path, 9)
+    checkpoint(tmp_path, 10)
+    checkpoint(tmp_path, 11, whole=False)
+    tracker(tmp_path, text)
+    assert resume_step(tmp_path) == 10
+    assert (tmp_path / "checkpoints" / "latest_checkpointed_iteration.txt").read_text() == "10"
+
+
+def test_a_tracker_without_any_checkpoint_goes(tmp_path):
+    checkpoint(tmp_path, 1, whole=False)
+    tracker(tmp_path, "")
+    assert resume_step(tmp_path) == 0
+    assert not (tmp_path / "checkpoints" / "latest_checkpointed_iteration.txt").exists()
+    assert resume_step(tmp_path / "none") == 0

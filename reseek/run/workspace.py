@@ -1,0 +1,64 @@
+"""A run's temporary folder, with a marker that proves to a later run which run made it.
+
+A run folder may come from anybody, so what a claim in it says is never enough to delete something. The marker is
+inside the temporary folder, which only its owner can write. Invariant: `proof` returns a marker only for a folder that
+a run of this user made, for this run folder, in this machine's temporary directory.
+"""
+
+import os
+import shutil
+import stat
+import tempfile
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+PREFIX = "reseek-run-"
+MARKER = "run.json"
+
+
+class Marker(BaseModel):
+    """`folder` is the run's folder, `shared_memory` the names in /dev/shm before the run."""
+
+    model_config = ConfigDict(frozen=True)
+
+    run_id: str
+    folder: Path
+    shared_memory: frozenset[str]
+
+
+def make_workspace(marker: Marker) -> Path:
+    """A new temporary folder that only this user can enter."""
+    workspace = Path(tempfile.mkdtemp(prefix=PREFIX))
+    try:
+        (workspace / MARKER).write_text(marker.model_dump_json(), encoding="utf-8")
+    except OSError:
+        shutil.rmtree(workspace, ignore_errors=True)
+        raise
+    return workspace
+
+
+def proof(workspace: Path, run_id: str, folder: Path) -> Marker | None:
+    """The marker of `workspace`, if that is a temporary folder which run `run_id` of this user made for `folder`."""
+    if workspace != Path(os.path.normpath(workspace)) or not workspace.name.startswith(PREFIX):
+        return None
+    try:
+        if not os.path.samefile(workspace.parent, tempfile.gettempdir()) or not _is_private_folder(workspace):
+            return None
+        marker = _read_marker(workspace / MARKER)
+    except (OSError, ValueError):  # ValidationError is one, and what a path with a null byte raises
+        return None
+    return marker if (marker.run_id, marker.folder) == (run_id, folder) else None
+
+
+def _is_private_folder(path: Path) -> bool:
+    """Whether this is a folder, no link to one, that belongs to this user and that nobody else can write."""
+    found = os.lstat(path)
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o022
+
+
+def _read_marker(path: Path) -> Marker:
+    """Raises OSError for a link, ValidationError for a file that is no marker."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with os.fdopen(descriptor, encoding="utf-8", errors="replace") as file:
+        return Marker.model_validate_json(file.read())

@@ -1,0 +1,93 @@
+"""Processes that hold a run's folder, and claims of runs that are dead or were never there."""
+
+import json
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+from reseek.run.claim import FILE, Claim
+from reseek.run.machine import now, this_machine
+from reseek.run.processes import FOLDER_VARIABLE, RUN_VARIABLE
+
+HOLD = """
+import subprocess, sys, time
+from pathlib import Path
+from reseek.run.claim import claimed
+with claimed(Path(sys.argv[1]), sys.argv[2]) as claim:
+    worker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(120)"])
+    print(claim.temporary, worker.pid, flush=True)
+    time.sleep(120)
+"""
+
+
+@contextmanager
+def holding(folder: Path, run_id: str, temporary: Path, *prefix: str):
+    """A process that holds the folder and has a worker; yields it, its temporary folder and the worker's pid."""
+    variables = {RUN_VARIABLE: run_id, FOLDER_VARIABLE: str(folder), "TMPDIR": str(temporary)}
+    process = subprocess.Popen(
+        [*prefix, sys.executable, "-c", HOLD, str(folder), run_id],
+        env={**os.environ, **variables},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        workspace, worker = process.stdout.readline().split()
+        yield process, Path(workspace), int(worker)
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+@contextmanager
+def bystander(run_id: str | None, folder: Path | None = None):
+    """A process that carries a run's id and folder in its environment, where given, and sleeps."""
+    variables = {RUN_VARIABLE: run_id, FOLDER_VARIABLE: folder and str(folder)}
+    kept = {key: value for key, value in os.environ.items() if key not in variables}
+    process = subprocess.Popen(
+        [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(120)"],
+        env=kept | {key: value for key, value in variables.items() if value is not None},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout.readline() == "up\n"
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def dead_claim(run_id: str = "killed", temporary: Path = Path("/nowhere"), **other) -> Claim:
+    """The claim of a process of this machine that has ended: this one's pid with an earlier start."""
+    values = {
+        "machine": this_machine(),
+        "user": os.getuid(),
+        "pid": os.getpid(),
+        "started": 1,
+        "claimed": 0,
+        "run_id": run_id,
+        "temporary": temporary,
+    }
+    return Claim(**(values | other))
+
+
+def alive_claim(**other) -> Claim:
+    """A claim of this process."""
+    from reseek.run import machine
+
+    return dead_claim(**({"started": machine.started(os.getpid()), "claimed": now()} | other))
+
+
+def write_claim(folder: Path, claim: Claim) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / FILE).write_text(claim.model_dump_json())
+
+
+def old_claim(pid: int, started: float, temporary: Path) -> str:
+    """The text of a claim as version 0.1.0 wrote it."""
+    values = {"pid": pid, "started": started, "run_id": "old", "temporary": str(temporary), "shared_memory": []}
+    return json.dumps(values, indent=2) + "\n"
