@@ -1,8 +1,8 @@
-"""A trainer whose steps are timed part by part: a mixin before `SessionTraining` in a trainer's bases.
+"""A trainer whose steps are timed part by part: a mixin before `ObservedSteps` in a trainer's bases.
 
 Logged as `timing/<part>` (seconds of a step, `stopwatch.Part`; they add up to `timing/whole`, which runs from one
 step's metrics to the next one's) and, within the rollout, `timing/rollout_<wait>` (`stopwatch.Wait`). Invariant: it
-looks at the clock and changes nothing else. Knows nothing of what the parts do.
+reads the clock and changes nothing else.
 """
 
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ import transfer_queue as tq
 
 from reseek.training.monitor.stopwatch import Part, Stopwatch, Wait, split
 from reseek.training.verl_plugin.agent_loop import WAITS_FIELD
+from reseek.training.verl_plugin.mixin import VerlTrainer
 
 _PARTS = {
     "prepare_step": Part.ROLLOUT,
@@ -27,11 +28,11 @@ _PARTS = {
     "_save_checkpoint": Part.CHECKPOINT,
     "_validate": Part.VALIDATION,
 }
-"""The trainer's methods by what they are."""
+"""The part of a step that each of the trainer's methods belongs to."""
 _TRANSFERS = ("kv_batch_get", "kv_batch_put", "kv_clear")
 
 
-class TimedSteps:
+class TimedSteps(VerlTrainer):
     """Times itself from the moment when training begins."""
 
     def on_train_begin(self) -> None:
@@ -44,7 +45,7 @@ class TimedSteps:
             setattr(tq, name, watch.timed(Part.TRANSFER, getattr(tq, name)))
 
     def _timing(self, extras: Sequence[dict[str, Any]]) -> dict[str, float]:
-        """In place of SessionTraining's: the lap since the step before. `extras`: one session's each."""
+        """The seconds since the previous step, by part. `extras`: one per session."""
         seconds = self._stopwatch.lap()
         waits = {wait: sum(extra[WAITS_FIELD][wait.value] for extra in extras) for wait in Wait}
         within = split(seconds[Part.ROLLOUT], waits)
