@@ -56,13 +56,13 @@ def _trained(config: DictConfig, stage: Stage) -> Path:
 
 
 def _say_checkpoints(folder: Path) -> None:
+    from reseek.run.checkpoint_layout import newest_huggingface
     from reseek.training.checkpoints import read_best
-    from reseek.training.launch import last_checkpoint
 
     curve = folder / "curve.png"
     if curve.is_file():
         print(f"curve: {curve}")
-    checkpoint = last_checkpoint(folder)
+    checkpoint = newest_huggingface(folder)
     if checkpoint is not None:
         print(f"checkpoint: {checkpoint}\nevaluate it: python eval.py policy=path policy.path={checkpoint}")
     best = read_best(folder)

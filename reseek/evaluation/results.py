@@ -28,6 +28,7 @@ from reseek.evaluation.report import Report
 from reseek.evaluation.unanswerable import read_unanswerable
 from reseek.questions.provenance import SetManifest, read_manifests
 from reseek.rollout.records import EpisodeRecord, read_records
+from reseek.run.checkpoint_layout import run_and_step
 
 
 @dataclass(frozen=True)
@@ -62,9 +63,8 @@ class Evaluation:
         path = Path(self.conditions.policy)
         if not path.is_absolute():
             return self.conditions.policy
-        if path.name == "huggingface" and len(path.parts) > 5:  # RUN/checkpoints/global_step_N/actor/huggingface
-            return f"{path.parts[-5]}, {path.parts[-3].replace('global_step_', 'step ')}"
-        return path.name
+        found = run_and_step(path)
+        return path.name if found is None else f"{found[0]}, step {found[1]}"
 
     @property
     def method(self) -> str:

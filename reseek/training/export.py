@@ -5,7 +5,7 @@ bfloat16; the Hugging Face files beside the shards name bfloat16 as their type w
 rounds on loading.) Invariant: DIR appears whole or not at all; its weights are the shards' bits, or those rounded once
 to the type asked for, and its configuration names the type that they have. No code from the checkpoint is run.
 
-Knows nothing of training, episodes or the engine that will load the folder. Exports actors; a critic is none.
+Actors are exported; a critic is refused.
 """
 
 import json
@@ -16,7 +16,6 @@ import shutil
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
@@ -31,21 +30,11 @@ from reseek.errors import InputError, one_line
 from reseek.run.command import user_errors
 from reseek.run.folder import versions, write_json
 from reseek.run.terminal import terminate_raises
-from reseek.training.checkpoints import FILE as BEST
-from reseek.training.checkpoints import read_best
+from reseek.training.find_checkpoint import Checkpoint, Pick, find_checkpoint
 
 MANIFEST = "reseek-model.json"
 _SHARD_SIZE = "5GB"
 _WEIGHTS = (".safetensors", ".safetensors.index.json", ".bin", ".bin.index.json")
-
-
-class Pick(Enum):
-    """Which checkpoint of a run."""
-
-    NEWEST = "newest"
-    """The newest whole one."""
-    BEST = "best"
-    """The one that answered the validation questions best (`best.json`)."""
 
 
 class Dtype(Enum):
@@ -57,90 +46,6 @@ class Dtype(Enum):
     @property
     def torch(self) -> torch.dtype:
         return getattr(torch, self.value)
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """An actor's checkpoint, all parts present: `shards` by rank. `step` is None where no folder names it."""
-
-    actor: Path
-    step: int | None
-    shards: tuple[Path, ...]
-
-    @property
-    def huggingface(self) -> Path:
-        """What is no weight: configuration, tokenizer, chat template."""
-        return self.actor / "huggingface"
-
-    @property
-    def source(self) -> str:
-        """The checkpoint within its run, as `RUN/checkpoints/global_step_N/actor`."""
-        return "/".join(self.actor.parts[-4:])
-
-
-def find_checkpoint(path: str | Path, pick: Pick = Pick.NEWEST) -> Checkpoint:
-    """The checkpoint that `path` names: a run's newest whole one or its best, or that of a `global_step_N` folder, of
-    its `actor` or of the `huggingface` in that. Raises InputError where there is none, or a part of it is missing."""
-    folder = Path(path).resolve()
-    if not folder.is_dir():
-        raise InputError(f"{path}: no such folder")
-    if pick is Pick.BEST:
-        best = read_best(folder)
-        if best is None:
-            raise InputError(
-                f"{folder / BEST}: no such file; a run writes it with algo.validate_every and algo.save_every, where a "
-                "validated step is also saved"
-            )
-        return _checkpoint(folder / best.checkpoint / "actor")
-    if folder.name == "huggingface":
-        folder = folder.parent
-    run = folder / "checkpoints" if (folder / "checkpoints").is_dir() else folder
-    steps = sorted((s for s in run.glob("global_step_*") if _step(s) is not None), key=_step, reverse=True)
-    if steps:
-        return _newest(run, steps)
-    if run != folder:
-        raise InputError(f"{run}: holds no checkpoint; train with algo.save_every")
-    actor = folder / "actor" if (folder / "actor").is_dir() else folder
-    if not (actor / "fsdp_config.json").is_file():
-        raise InputError(
-            f"{path}: is no checkpoint: it holds neither checkpoints/ (a run), actor/ (a global_step_N) nor "
-            "fsdp_config.json (an actor)"
-        )
-    return _checkpoint(actor)
-
-
-def _newest(run: Path, steps: Sequence[Path]) -> Checkpoint:
-    problems = []
-    for step in steps:
-        try:
-            if not (step / "data.pt").is_file():  # what verl writes last
-                raise InputError(f"{step / 'data.pt'}: is missing, saving was not finished")
-            return _checkpoint(step / "actor")
-        except InputError as problem:
-            problems.append(str(problem))
-    raise InputError(f"{run}: holds no whole checkpoint: {problems[0]}")
-
-
-def _step(folder: Path) -> int | None:
-    number = folder.name.removeprefix("global_step_")
-    return int(number) if number != folder.name and number.isdigit() else None
-
-
-def _checkpoint(actor: Path) -> Checkpoint:
-    try:
-        size = json.loads((actor / "fsdp_config.json").read_text(encoding="utf-8"))["world_size"]
-        shards = tuple(actor / f"model_world_size_{size}_rank_{rank}.pt" for rank in range(size))
-        if not shards:
-            raise ValueError(size)
-    except FileNotFoundError:
-        raise InputError(f"{actor / 'fsdp_config.json'}: is missing, the checkpoint is incomplete") from None
-    except (ValueError, KeyError, TypeError):
-        raise InputError(f"{actor / 'fsdp_config.json'}: names no world_size") from None
-    found = Checkpoint(actor, _step(actor.parent), shards)
-    for part in (*shards, found.huggingface / "config.json", found.huggingface / "tokenizer_config.json"):
-        if not part.is_file():
-            raise InputError(f"{part}: is missing, the checkpoint is incomplete")
-    return found
 
 
 def export(path: str | Path, out: str | Path, dtype: Dtype | None = None, pick: Pick = Pick.NEWEST) -> Path:

@@ -25,6 +25,7 @@ from reseek.config.settings import Settings, load_settings
 from reseek.errors import InputError
 from reseek.questions.provenance import write_manifests
 from reseek.run import processes
+from reseek.run.checkpoint_layout import newest_huggingface
 from reseek.run.claim import check_free, claimed
 from reseek.run.command import require_platform
 from reseek.run.folder import forget_later_steps, open_run, write_json
@@ -248,13 +249,7 @@ def result_card(folder: Path, settings: Settings) -> dict:
         "steps": last.get("step", {}).get("step"),
         "training": {k: v for k, v in last.get("step", {}).items() if k.startswith("episodes/")},
         "validation": {k: v for k, v in last.get("validated", {}).items() if k.startswith("validation/")},
-        "checkpoint": str(path) if (path := last_checkpoint(folder)) else None,
+        "checkpoint": str(path) if (path := newest_huggingface(folder)) else None,
         "best": best.model_dump() if (best := read_best(folder)) else None,
         "seconds": asdict(profile) if (profile := read_profile(folder)) else None,
     }
-
-
-def last_checkpoint(folder: Path) -> Path | None:
-    """The newest checkpoint in transformers' format, or None."""
-    steps = folder.glob("checkpoints/global_step_*/actor/huggingface")
-    return max(steps, key=lambda path: int(path.parts[-3].removeprefix("global_step_")), default=None)

@@ -78,7 +78,7 @@ def test_without_hard_links_files_are_copied(tmp_path, monkeypatch):
 
 def test_a_broken_file_is_one_line(tmp_path):
     (tmp_path / FILE).write_text(json.dumps({"step": "last"}))
-    with pytest.raises(InputError, match=r"best.json: names no checkpoint \(step: .*delete it"):
+    with pytest.raises(InputError, match=r"best.json: does not name a checkpoint \(step: .*delete it"):
         read_best(tmp_path)
 
 

@@ -162,7 +162,7 @@ def test_what_is_no_checkpoint_is_refused(tmp_path):
     (tmp_path / "file").touch()
     assert refused(tmp_path / "nowhere", out) == f"{tmp_path / 'nowhere'}: no such folder"
     assert "no such folder" in refused(tmp_path / "file", out)
-    assert "is no checkpoint: it holds neither" in refused(tmp_path / "empty", out)
+    assert "is not a checkpoint: it must hold" in refused(tmp_path / "empty", out)
     assert "holds no checkpoint; train with algo.save_every" in refused(tmp_path / "run", out)
 
 
@@ -195,7 +195,7 @@ def test_a_checkpoint_that_was_not_finished_is_named(tmp_path, model):
 @pytest.mark.parametrize("config", ["", "{}", "[]", '{"world_size": "two"}', '{"world_size": 0}'])
 def test_a_broken_world_size_is_named(tmp_path, actor, config):
     (actor / "fsdp_config.json").write_text(config)
-    assert "fsdp_config.json: names no world_size" in refused(actor, tmp_path / "out")
+    assert "fsdp_config.json: has no valid world_size" in refused(actor, tmp_path / "out")
 
 
 @pytest.mark.parametrize("size", [0, 10, 100_000])
