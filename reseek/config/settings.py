@@ -1,14 +1,15 @@
-"""The typed settings of a run: which model, questions, corpus, search, algorithm and machines.
+"""The typed settings of a command: one class each for training, imitation and evaluation, loaded from Hydra's output.
 
 Every key of a group is documented where it is defined: in the module of this package that is named after it (`corpus`
-and `world` in `search`; `cluster` and `watch` in `run`), those of the method itself in `reseek.config.agent`. Knows
-nothing of verl: `conf/train.yaml` maps these values to verl's keys by interpolation. """
+and `world` in `search`; `cluster` and `watch` in `run`). `conf/train.yaml` maps these values to verl's keys by
+interpolation.
+"""
 
 import re
 from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -22,7 +23,7 @@ from reseek.config.rewards import RewardConfig
 from reseek.config.run import ClusterSettings, RunSettings, WatchSettings
 from reseek.config.search import CorpusSettings, SearchSettings, WorldSettings
 from reseek.config.section import Section, load_section
-from reseek.config.sft import SftSettings
+from reseek.config.sft import ImitationSettings
 from reseek.errors import InputError
 
 
@@ -36,7 +37,7 @@ class Stage(Enum):
 
 
 class Settings(Section):
-    """All groups of a run, typed. `algo`, `sft` and `evaluation` are None where the command has no such group."""
+    """The groups that every command reads; a command's own class adds its groups."""
 
     policy: PolicySettings
     questions: QuestionSettings
@@ -48,14 +49,37 @@ class Settings(Section):
     world: WorldSettings
     cluster: ClusterSettings
     run: RunSettings
-    watch: WatchSettings = WatchSettings()
-    algo: AlgoSettings | None = None
-    sft: SftSettings | None = None
-    evaluation: EvaluationSettings | None = None
 
     @property
     def cache(self) -> Path:
         return Path(self.run.cache)
+
+
+class EvalSettings(Settings):
+    """An evaluation's settings: `python eval.py`."""
+
+    evaluation: EvaluationSettings
+
+
+class TrainSettings(Settings):
+    """A training run's settings: `python train.py`, stage=rl."""
+
+    algo: AlgoSettings
+    watch: WatchSettings = WatchSettings()
+
+
+class SftSettings(Settings):
+    """An imitation run's settings: `python train.py stage=sft`."""
+
+    sft: ImitationSettings
+
+    @property
+    def playing(self) -> EvalSettings:
+        """The settings under which the episodes to imitate are played: those of an evaluation by `sft`'s engine."""
+        sft = self.sft
+        asked = EvaluationSettings(engine=sft.engine, temperature=sft.temperature, concurrency=sft.concurrency)
+        common = {name: getattr(self, name) for name in Settings.model_fields}
+        return EvalSettings(**common, evaluation=asked)
 
 
 def stage_of(config: DictConfig) -> Stage:
@@ -63,7 +87,7 @@ def stage_of(config: DictConfig) -> Stage:
     try:
         return Stage(config.stage)
     except ValueError:
-        raise InputError(f"stage={config.stage}: is rl or sft") from None
+        raise InputError(f"stage={config.stage}: must be rl or sft") from None
 
 
 _STAGE_OF_GROUP = {"sft": Stage.SFT, "algo": Stage.RL}
@@ -78,11 +102,14 @@ def check_overrides(stage: Stage, overrides: Sequence[str]) -> None:
             raise InputError(f"{override}: is read with stage={reader.value}, not with stage={stage.value}")
 
 
-def load_settings(config: DictConfig) -> Settings:
-    """The typed settings of a composed configuration. Raises InputError naming the key that is wrong."""
+S = TypeVar("S", bound=Settings)
+
+
+def load_settings(config: DictConfig, command: type[S]) -> S:
+    """The settings of `command` out of a composed configuration, whose other groups (verl's, say) are ignored. Raises
+    InputError naming the key that is wrong."""
     sections: dict[str, Any] = {}
-    for name, field in Settings.model_fields.items():
-        kind = next(t for t in (field.annotation, *getattr(field.annotation, "__args__", ())) if isinstance(t, type))
+    for name, field in command.model_fields.items():
         values = OmegaConf.select(config, name)
         if values is None:
             if field.is_required():
@@ -91,5 +118,6 @@ def load_settings(config: DictConfig) -> Settings:
         missing = OmegaConf.missing_keys(values)
         if missing:
             raise InputError(f"{sorted(missing)[0]}: needs a value")
-        sections[name] = load_section(kind, OmegaConf.to_container(values, resolve=True), name)
-    return Settings(**sections)
+        assert isinstance(field.annotation, type)
+        sections[name] = load_section(field.annotation, OmegaConf.to_container(values, resolve=True), name)
+    return command(**sections)

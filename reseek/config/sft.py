@@ -27,7 +27,7 @@ class TooLong(Enum):
     """The row is left out and counted."""
 
 
-class SftSettings(Section):
+class ImitationSettings(Section):
     """`sft`: which episodes are imitated, and how (docs/sft.md)."""
 
     source: EpisodeSource = Field(EpisodeSource.SCRIPTED, description="scripted, recorded or sampled")
@@ -56,7 +56,7 @@ class SftSettings(Section):
     save_every: int = Field(-1, description="steps between checkpoints to resume from; -1: none")
 
     @model_validator(mode="after")
-    def _files_are_for_recorded(self) -> "SftSettings":
+    def _files_are_for_recorded(self) -> "ImitationSettings":
         if self.source is EpisodeSource.RECORDED and not self.files:
             raise ValueError("files: needs files with source=recorded, such as sft.files=[RUN/episodes/test.jsonl]")
         if self.source is not EpisodeSource.RECORDED and self.files:

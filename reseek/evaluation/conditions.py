@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from reseek.config.agent import AgentConfig
 from reseek.config.oracle import OracleConfig
 from reseek.config.rewards import RewardConfig
-from reseek.config.settings import Settings
+from reseek.config.settings import EvalSettings
 from reseek.errors import InputError
 from reseek.run.fingerprint import model_fingerprint
 from reseek.run.folder import write_json
@@ -54,11 +54,10 @@ class Conditions(BaseModel):
         return hashlib.sha256(json.dumps(self.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()[:16]
 
 
-def conditions_of(settings: Settings, prepared: Prepared) -> Conditions:
+def conditions_of(settings: EvalSettings, prepared: Prepared) -> Conditions:
     """The conditions of an evaluation. A service that tells its corpus counts as the retriever that it runs."""
     evaluation, model, searched = settings.evaluation, prepared.model, prepared.searched
     endpoint = settings.policy.endpoint
-    assert evaluation is not None
     return Conditions(
         policy=model,
         weights=None if endpoint else model_fingerprint(Path(model)),
@@ -81,9 +80,8 @@ def conditions_of(settings: Settings, prepared: Prepared) -> Conditions:
     )
 
 
-def engine_name(settings: Settings) -> str:
+def engine_name(settings: EvalSettings) -> str:
     """What runs the policy: the configured engine, or an endpoint."""
-    assert settings.evaluation is not None
     return "endpoint" if settings.policy.endpoint else settings.evaluation.engine
 
 

@@ -23,7 +23,7 @@ from rich.table import Table
 from reseek.agent.episode import EpisodeTexts, StopReason
 from reseek.agent.grammar import Verdict
 from reseek.config.agent import AgentConfig
-from reseek.config.settings import load_settings
+from reseek.config.settings import EvalSettings, load_settings
 from reseek.errors import InputError
 from reseek.evaluation.counterfactual_records import Effect, FlipRecord, Flips, count_flips, flips_file, read_flips
 from reseek.evaluation.impact import Step, judged_steps
@@ -143,14 +143,13 @@ def _ask(folder: Path, conditions: str, jobs: Sequence[Job]) -> None:
     from reseek.rollout.engines import load_tokenizer, opened_policy, opened_search
     from reseek.run.prepare import prepare
 
-    settings = load_settings(OmegaConf.create((folder / "config.yaml").read_text(encoding="utf-8")))
+    settings = load_settings(OmegaConf.create((folder / "config.yaml").read_text(encoding="utf-8")), EvalSettings)
     run_id = uuid.uuid4().hex
     os.environ.update(environment(settings, run_id))  # before torch is imported
     prepared = prepare(settings)
     if conditions_of(settings, prepared).hash != conditions:
         raise InputError(f"{folder}: its model, corpus or code's keys are no longer those that it was asked with")
     tokenizer = load_tokenizer(settings.policy, prepared.model)
-    assert settings.evaluation is not None
     with output_to(folder / "counterfactual.log", settings.run.verbose), terminate_raises():
         try:
             with (

@@ -19,8 +19,7 @@ from typing import Any
 from omegaconf import DictConfig
 from rich.console import Console
 
-from reseek.config.settings import Settings, load_settings
-from reseek.errors import InputError
+from reseek.config.settings import EvalSettings, load_settings
 from reseek.evaluation.conditions import Conditions, claim_folder, conditions_of, engine_name
 from reseek.evaluation.progress import Display
 from reseek.evaluation.report import WIDTH, Report, table, write_report
@@ -50,17 +49,15 @@ class Engines:
     """Who opens rooms for evaluations in a row, which share an engine so; its owner cleans up after `run_id`."""
 
     run_id: str
-    open_room: Callable[[Settings, str, Path | None, Any, str], contextlib.AbstractContextManager[Room]]
+    open_room: Callable[[EvalSettings, str, Path | None, Any, str], contextlib.AbstractContextManager[Room]]
 
 
 def evaluate(config: DictConfig, engines: Engines | None = None) -> Path:
     """Check, prepare, ask, report; with an engine of its own, unless `engines` has one. Returns the run's folder (with
     `run.check_only` it is not made and nothing is started). Raises InputError for bad input before the engine starts,
     EvaluationFailed when the engine fails."""
-    settings = load_settings(config)
+    settings = load_settings(config, EvalSettings)
     agent, evaluation = settings.agent, settings.evaluation
-    if evaluation is None:
-        raise InputError("evaluation: the configuration has no such group")
     check_budgets(agent, agent.prompt_tokens, agent.response_tokens, agent.prompt_tokens + agent.response_tokens)
     check_replicas(settings)
     run_id = uuid.uuid4().hex if engines is None else engines.run_id
@@ -138,7 +135,7 @@ def _warn_of_other_corpora(prepared: Prepared, console: Console) -> None:
 
 
 def _ask(
-    settings: Settings,
+    settings: EvalSettings,
     prepared: Prepared,
     sets: dict[str, list[Question]],
     tokenizer: Any,
@@ -149,8 +146,6 @@ def _ask(
     engines: Engines | None,
 ) -> dict[str, list[EpisodeRecord]]:
     """Start engine and search, and ask what has not been asked."""
-    evaluation = settings.evaluation
-    assert evaluation is not None
     replicas = replicas_wanted(settings)
     engine = engine_name(settings) + (f" x {replicas}" if replicas > 1 else "")
     with Display(console, {name: len(questions) for name, questions in sets.items()}) as display:
@@ -167,13 +162,13 @@ def _ask(
             opened = open_room(settings, prepared.model, prepared.index, tokenizer, conditions)
         with opened as asker:
             display.say(f"{engine} (ready after {monotonic() - started:.0f} s)")
-            at_once = evaluation.concurrency * replicas
+            at_once = settings.evaluation.concurrency * replicas
             return asyncio.run(run_sets(sets, asker, folder, at_once, display.count))
 
 
 def _report(
     records: dict[str, list[EpisodeRecord]],
-    settings: Settings,
+    settings: EvalSettings,
     conditions: Conditions,
     provenance: dict[str, Any],
     folder: Path,

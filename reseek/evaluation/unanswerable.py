@@ -15,7 +15,7 @@ from corpora.manifest import Kind
 from corpora.passages import read_passages
 from corpora.record import Passage
 from reseek.config.questions import DataSource
-from reseek.config.settings import Settings
+from reseek.config.settings import EvalSettings
 from reseek.evaluation.answer_scan import Sought
 from reseek.oracle.literal import answer_labels
 from reseek.questions.record import Question
@@ -43,11 +43,13 @@ def find_unanswerable(passages: Iterable[Passage], sets: Mapping[str, Sequence[Q
     return left
 
 
-def unanswerable(settings: Settings, prepared: Prepared, sets: Mapping[str, Sequence[Question]]) -> Unanswerable | None:
+def unanswerable(
+    settings: EvalSettings, prepared: Prepared, sets: Mapping[str, Sequence[Question]]
+) -> Unanswerable | None:
     """What of the run's questions its corpus can't answer; None where the corpus is larger than
     `evaluation.read_corpus_up_to`, or lies on another machine."""
-    evaluation, searched = settings.evaluation, prepared.searched
-    if evaluation is None or searched is None or searched.passages > evaluation.read_corpus_up_to:
+    searched = prepared.searched
+    if searched is None or searched.passages > settings.evaluation.read_corpus_up_to:
         return None
     kept = settings.cache.resolve() / "unanswerable" / f"{_key(searched.fingerprint, sets)}.json"
     if kept.is_file():
@@ -67,7 +69,7 @@ def read_unanswerable(folder: Path) -> Unanswerable | None:
 
 
 @contextmanager
-def _corpus(settings: Settings, prepared: Prepared) -> Iterator[Iterable[Passage] | None]:
+def _corpus(settings: EvalSettings, prepared: Prepared) -> Iterator[Iterable[Passage] | None]:
     """All passages: of the index where Lucene can read it, else of the file, else None."""
     assert prepared.searched is not None
     if prepared.index is not None and prepared.searched.retriever is Kind.LUCENE:

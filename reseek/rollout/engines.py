@@ -10,7 +10,7 @@ from typing import Any
 
 from reseek.agent.episode import EpisodeTexts
 from reseek.config.policy import PolicySettings, PolicySource
-from reseek.config.settings import Settings
+from reseek.config.settings import EvalSettings, Settings
 from reseek.errors import InputError
 from reseek.oracle import make_oracle
 from reseek.policy import Policy
@@ -37,10 +37,9 @@ def load_tokenizer(policy: PolicySettings, model: str) -> Any:
     return tokenizer
 
 
-def replicas_wanted(settings: Settings) -> int:
+def replicas_wanted(settings: EvalSettings) -> int:
     """`evaluation.replicas`; where it is null, what the machine's GPUs hold."""
     evaluation, cluster = settings.evaluation, settings.cluster
-    assert evaluation is not None
     if evaluation.replicas is not None:
         return evaluation.replicas
     if cluster.device == "cpu" or settings.policy.source is PolicySource.OPENAI:
@@ -48,7 +47,7 @@ def replicas_wanted(settings: Settings) -> int:
     return max(1, cluster.nodes * cluster.gpus_per_node // cluster.rollout_tensor_parallel)
 
 
-def check_replicas(settings: Settings) -> None:
+def check_replicas(settings: EvalSettings) -> None:
     """An endpoint is one, however many stand behind it."""
     if settings.policy.source is PolicySource.OPENAI and replicas_wanted(settings) > 1:
         raise InputError("evaluation.replicas: an endpoint is asked by one process; raise evaluation.concurrency")
@@ -56,7 +55,7 @@ def check_replicas(settings: Settings) -> None:
 
 @contextlib.contextmanager
 def open_room(
-    settings: Settings, model: str, index: Path | None, tokenizer: Any, conditions: str
+    settings: EvalSettings, model: str, index: Path | None, tokenizer: Any, conditions: str
 ) -> Iterator[Room]:
     """The room, its engine started."""
     with opened_policy(settings, model, tokenizer) as policy, opened_search(settings, index) as search:
@@ -82,10 +81,9 @@ def opened_search(settings: Settings, index: Path | None) -> Iterator[Search]:
 
 
 @contextlib.contextmanager
-def opened_policy(settings: Settings, model: str, tokenizer: Any) -> Iterator[Policy]:
+def opened_policy(settings: EvalSettings, model: str, tokenizer: Any) -> Iterator[Policy]:
     """The policy on the configured engine; gone afterwards (an endpoint's is closed by its event loop)."""
     evaluation, agent, cluster = settings.evaluation, settings.agent, settings.cluster
-    assert evaluation is not None
     if settings.policy.endpoint is not None:
         from reseek.policy.endpoint import EndpointPolicy
 

@@ -17,7 +17,7 @@ from typing import Any
 import ray
 from ray.exceptions import RayActorError, RayTaskError
 
-from reseek.config.settings import Settings
+from reseek.config.settings import EvalSettings
 from reseek.errors import one_line
 from reseek.oracle.actor import oracle_for
 from reseek.policy.vllm import EngineFailed
@@ -33,7 +33,7 @@ _OBJECT_STORE_BYTES = 200_000_000
 class Replica:
     """One room. An asynchronous actor: its episodes run side by side."""
 
-    def __init__(self, settings: Settings, model: str, index: Path | None, conditions: str) -> None:
+    def __init__(self, settings: EvalSettings, model: str, index: Path | None, conditions: str) -> None:
         self._open = contextlib.ExitStack()
         tokenizer = load_tokenizer(settings.policy, model)
         room = self._open.enter_context(open_room(settings, model, index, tokenizer, conditions))
@@ -73,11 +73,10 @@ class ReplicaPool:
 
 @contextlib.contextmanager
 def open_replicas(
-    settings: Settings, count: int, model: str, index: Path | None, conditions: str, run_id: str
+    settings: EvalSettings, count: int, model: str, index: Path | None, conditions: str, run_id: str
 ) -> Iterator[ReplicaPool]:
     """Start Ray (or join `cluster.ray_address`) and `count` replicas; all gone afterwards."""
     cluster, evaluation = settings.cluster, settings.evaluation
-    assert evaluation is not None
     folder = Path(tempfile.mkdtemp(prefix="reseek-ray-"))
     local: dict[str, Any] = {}
     if cluster.ray_address is None:

@@ -14,7 +14,7 @@ from reseek.config.agent import AgentConfig
 from reseek.config.algo import AlgoSettings, EstimatorName
 from reseek.config.oracle import OracleConfig
 from reseek.config.run import ClusterSettings
-from reseek.config.settings import Settings
+from reseek.config.settings import Settings, TrainSettings
 from reseek.errors import InputError
 from reseek.oracle import make_oracle
 from reseek.oracle.making.calibration_card import calibration_of
@@ -138,11 +138,11 @@ def check_oracle(oracle: OracleConfig) -> None:
     calibration_of(oracle)
 
 
-def check_training(settings: Settings, config: DictConfig, prepared: Prepared) -> None:
+def check_training(settings: TrainSettings, config: DictConfig, prepared: Prepared) -> None:
     """All checks of a training run."""
     from transformers import AutoTokenizer
 
-    assert settings.algo is not None and prepared.train is not None
+    assert prepared.train is not None
     agent = settings.agent
     check_model(agent, prepared.model)
     check_forward(agent, settings.cluster)

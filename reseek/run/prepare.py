@@ -1,7 +1,7 @@
 """Make what a run needs before anything starts: the world, the index, the model. Each is made once, kept in the cache.
 
 After `prepare` every path in the result exists and was checked, and search services have answered; nothing here starts
-Ray, vLLM or a search engine. Knows nothing of training or evaluation.
+Ray, vLLM or a search engine.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ from fictionalhot.worlds.small.world import WorldFiles, ensure_world
 from reseek.config.policy import PolicySource
 from reseek.config.questions import KNOWN_SETS, DataSource, QuestionSettings, QuestionSource
 from reseek.config.search import Retriever
-from reseek.config.settings import Settings
+from reseek.config.settings import EvalSettings, Settings
 from reseek.errors import InputError
 from reseek.questions.cache import KnownSet, ensure_mix, ensure_set
 from reseek.questions.provenance import SetManifest
@@ -61,7 +61,7 @@ def prepare(settings: Settings) -> Prepared:
     else:
         index, manifest = _index(settings, corpus)
         searched = facts_of(manifest)
-    asked = sets.values() if settings.algo is None else (train, validation)
+    asked = sets.values() if isinstance(settings, EvalSettings) else (train, validation)
     return Prepared(
         prepared_model(settings),
         index,
@@ -87,23 +87,25 @@ def _question_files(settings: Settings) -> tuple[KnownSet | None, KnownSet | Non
             for split in (Split.TRAIN, Split.VALIDATION, Split.TEST)
         )
         return train, validation, {"test": test}
-    train = None
-    if settings.algo is not None:
-        if questions.train is None and not questions.mixed:
-            raise InputError("questions.train: names no file; set it to a JSONL file of training questions")
-        with _at("questions.train"):
-            train = (
-                ensure_set("train", questions.train, cache)
-                if questions.train is not None
-                else ensure_mix("train", questions.mixed, cache)
-            )
-    validation = None
-    if settings.algo is not None and questions.validation is not None:
-        with _at("questions.validation"):
-            validation = ensure_set("validation", questions.validation, cache)
-    if settings.evaluation is None:
-        return train, validation, {}
-    return train, validation, evaluation_sets(questions, cache)
+    if isinstance(settings, EvalSettings):
+        return None, None, evaluation_sets(questions, cache)
+    return *_training_questions(questions, cache), {}
+
+
+def _training_questions(questions: QuestionSettings, cache: Path) -> tuple[KnownSet, KnownSet | None]:
+    """The training questions, and those of the validation where it has some."""
+    if questions.train is None and not questions.mixed:
+        raise InputError("questions.train: names no file; set it to a JSONL file of training questions")
+    with _at("questions.train"):
+        train = (
+            ensure_set("train", questions.train, cache)
+            if questions.train is not None
+            else ensure_mix("train", questions.mixed, cache)
+        )
+    if questions.validation is None:
+        return train, None
+    with _at("questions.validation"):
+        return train, ensure_set("validation", questions.validation, cache)
 
 
 def evaluation_sets(questions: QuestionSettings, cache: Path) -> dict[str, KnownSet]:

@@ -23,8 +23,7 @@ from rich.console import Console
 
 from reseek.agent.episode import EpisodeTexts
 from reseek.agent.methods import Method
-from reseek.config.evaluation import EvaluationSettings
-from reseek.config.settings import Settings, load_settings
+from reseek.config.settings import SftSettings, load_settings
 from reseek.config.sft import EpisodeSource
 from reseek.errors import InputError
 from reseek.evaluation.conditions import conditions_of
@@ -49,17 +48,14 @@ from reseek.sft.recorded_episodes import files_of, recorded
 from reseek.sft.rows import Candidate, Chosen, choose
 from reseek.training.launch import RunFailed, last_exception
 
-_GROUPS = ("policy", "questions", "corpus", "search", "agent", "rewards", "oracle", "world", "sft", "cluster", "run")
 _LOOK_EVERY_S = 0.5
 
 
 def train(config: DictConfig) -> Path:
     """Check, gather, train. Returns the run's folder (with `run.check_only` it is not made and nothing is started).
     Raises InputError for bad input, RunFailed when the run ends early."""
-    settings = load_settings(config)
+    settings = load_settings(config, SftSettings)
     sft, agent = settings.sft, settings.agent
-    if sft is None:
-        raise InputError("sft: the configuration has no such group")
     if settings.cluster.nodes > 1:
         raise InputError("cluster.nodes: stage=sft trains on one machine; set cluster.nodes=1")
     check_trainable(settings)
@@ -73,7 +69,7 @@ def train(config: DictConfig) -> Path:
     check_free(folder, take_over=settings.run.take_over)
     if settings.run.check_only:
         return folder
-    open_run(folder, OmegaConf.masked_copy(config, ["stage", *_GROUPS]), settings.run.seed)
+    open_run(folder, OmegaConf.masked_copy(config, ["stage", *SftSettings.model_fields]), settings.run.seed)
     if material.prepared is not None:
         write_manifests(folder, material.prepared.manifests)
     before = processes.shared_memory()
@@ -110,10 +106,9 @@ class _Material:
         self.model, self.tokenizer, self.prepared, self.questions = model, tokenizer, prepared, questions
 
 
-def _checked(settings: Settings) -> _Material:
+def _checked(settings: SftSettings) -> _Material:
     """Everything that can be wrong with the input, cheap checks first."""
     sft = settings.sft
-    assert sft is not None
     prepared = None
     if sft.source is EpisodeSource.SCRIPTED and settings.agent.method is not Method.RESEEK:
         raise InputError(
@@ -143,11 +138,10 @@ def _checked(settings: Settings) -> _Material:
     return _Material(model, tokenizer, prepared, questions)
 
 
-def _choose(settings: Settings, material: _Material, folder: Path, console: Console) -> Chosen:
+def _choose(settings: SftSettings, material: _Material, folder: Path, console: Console) -> Chosen:
     """The rows, from episodes that are read or played; says what was left out and why. Raises InputError where nothing
     is left."""
     sft, agent = settings.sft, settings.agent
-    assert sft is not None
     if sft.source is EpisodeSource.RECORDED:
         candidates = recorded(sft, material.tokenizer)
     else:
@@ -166,13 +160,12 @@ def _choose(settings: Settings, material: _Material, folder: Path, console: Cons
     return chosen
 
 
-def _played(settings: Settings, material: _Material, folder: Path, console: Console) -> Iterator[Candidate | None]:
+def _played(settings: SftSettings, material: _Material, folder: Path, console: Console) -> Iterator[Candidate | None]:
     """Play what has no record yet, then give the candidates."""
     sft, prepared, questions = settings.sft, material.prepared, material.questions
-    assert sft is not None and prepared is not None
-    asking = EvaluationSettings(engine=sft.engine, temperature=sft.temperature, concurrency=sft.concurrency)
-    settings = settings.model_copy(update={"evaluation": asking})
-    conditions = conditions_of(settings, prepared).hash
+    assert prepared is not None
+    playing = settings.playing
+    conditions = conditions_of(playing, prepared).hash
     scripted = sft.source is EpisodeSource.SCRIPTED
     if scripted:
         conditions = hashlib.sha256(f"{conditions} {sft.carelessness} {sft.laziness}".encode()).hexdigest()[:16]
@@ -204,13 +197,12 @@ def _played(settings: Settings, material: _Material, folder: Path, console: Cons
             asyncio.run(play_scripted(questions, room(None), folder, sft, seed, count))
         else:
             bar.to(0, f"starting {sft.engine}")
-            with opened_policy(settings, prepared.model, material.tokenizer) as policy:
+            with opened_policy(playing, prepared.model, material.tokenizer) as policy:
                 asyncio.run(play_samples(questions, room(policy), policy, folder, sft, seed, count))
     return played(folder, names, questions, conditions)
 
 
-def _plan(settings: Settings, material: _Material, chosen: Chosen) -> Plan:
-    assert settings.sft is not None
+def _plan(settings: SftSettings, material: _Material, chosen: Chosen) -> Plan:
     return Plan(
         model=material.model,
         chat_template=settings.policy.chat_template,
@@ -226,7 +218,7 @@ def _plan(settings: Settings, material: _Material, chosen: Chosen) -> Plan:
     )
 
 
-def _fit(plan: Plan, settings: Settings, folder: Path, console: Console, step: int) -> None:
+def _fit(plan: Plan, settings: SftSettings, folder: Path, console: Console, step: int) -> None:
     """Train in processes of their own; follow what they record. Raises RunFailed where they fail or hang."""
     if step:
         console.print(f"going on after step {step}, from its checkpoint", highlight=False)

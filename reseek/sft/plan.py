@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from reseek.config.sft import SftSettings
+from reseek.config.sft import ImitationSettings
 from reseek.errors import InputError, first_problem
 from reseek.run.folder import write_json
 from reseek.sft.rows import Row
@@ -34,7 +34,7 @@ class Plan(BaseModel):
     seed: int
     name: str
     loggers: tuple[str, ...]
-    sft: SftSettings
+    sft: ImitationSettings
     rows: int
     validation_rows: int
 
@@ -52,7 +52,7 @@ class Plan(BaseModel):
         return self.sft.epochs * max(1, -(-batches // self.accumulation))
 
 
-def check_batches(sft: SftSettings, workers: int) -> None:
+def check_batches(sft: ImitationSettings, workers: int) -> None:
     """Raises InputError where the batch can't be cut into forward passes."""
     if sft.batch_rows % (sft.device_rows * workers):
         raise InputError(

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from reseek.config.sft import SftSettings
+from reseek.config.sft import ImitationSettings
 from reseek.micro.expert import ScriptedPolicy
 from reseek.policy import Policy
 from reseek.questions.record import Question
@@ -41,7 +41,7 @@ async def play_scripted(
     questions: Sequence[Question],
     room: Room,
     folder: Path,
-    settings: SftSettings,
+    settings: ImitationSettings,
     seed: int,
     on_record: Callable[[EpisodeRecord], None],
 ) -> None:
@@ -62,7 +62,7 @@ async def play_scripted(
             file.flush()
 
 
-async def _scripted(question: Question, room: Room, settings: SftSettings, seed: int) -> EpisodeRecord:
+async def _scripted(question: Question, room: Room, settings: ImitationSettings, seed: int) -> EpisodeRecord:
     rng = random.Random(f"scripted {seed} {question.id}")
     expert = ScriptedPolicy(room.texts.tokenizer, question, rng, settings.carelessness, settings.laziness)
     return await run_question(SCRIPTED, question, replace(room, policy=expert))
@@ -73,7 +73,7 @@ async def play_samples(
     room: Room,
     policy: SeededPolicy,
     folder: Path,
-    settings: SftSettings,
+    settings: ImitationSettings,
     seed: int,
     on_record: Callable[[EpisodeRecord], None],
 ) -> None:

@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 from reseek.agent.grammar import Action, parse
 from reseek.config.rewards import AnswerMetric, RewardConfig
 from reseek.config.section import load_section
-from reseek.config.sft import SftSettings
+from reseek.config.sft import ImitationSettings
 from reseek.errors import InputError
 from reseek.policy import Tokenizer
 from reseek.rollout.records import EpisodeRecord, read_records, whole_lines
@@ -24,7 +24,7 @@ from reseek.sft.rows import Candidate, candidate_of_record, candidate_of_session
 _LOOKED_AT = 20  # episodes of a file whose words are compared
 
 
-def recorded(settings: SftSettings, tokenizer: Tokenizer) -> Iterator[Candidate | None]:
+def recorded(settings: ImitationSettings, tokenizer: Tokenizer) -> Iterator[Candidate | None]:
     """The candidates of `sft.files`, file by file; None for a FAILED episode. Raises InputError naming file and
     line."""
     for path in files_of(settings.files):
@@ -77,7 +77,7 @@ def _check_words(record: EpisodeRecord, where: str, tokenizer: Tokenizer) -> Non
             raise InputError(f"{where}: was not recorded with the tokenizer of policy.path; name the policy that was")
 
 
-def _of_sessions(path: Path, settings: SftSettings, tokenizer: Tokenizer) -> Iterator[Candidate]:
+def _of_sessions(path: Path, settings: ImitationSettings, tokenizer: Tokenizer) -> Iterator[Candidate]:
     rewards = _rewards_of_run(path, settings)
     sessions = read_sessions(path)
     if not any(_acts(session, tokenizer) for session in sessions[:_LOOKED_AT]):
@@ -95,7 +95,7 @@ def _acts(session: SessionRecord, tokenizer: Tokenizer) -> bool:
     return parse(tokenizer.decode(said, skip_special_tokens=False)).action is not Action.INVALID
 
 
-def _rewards_of_run(path: Path, settings: SftSettings) -> RewardConfig:
+def _rewards_of_run(path: Path, settings: ImitationSettings) -> RewardConfig:
     """What the run paid: its sessions hold rewards, from which rightness is read back."""
     config = path.parent.parent / "config.yaml"
     if not (settings.right or settings.agreeing):

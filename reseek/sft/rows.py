@@ -15,7 +15,7 @@ from enum import Enum
 
 from reseek.agent.context import segments
 from reseek.agent.grammar import Verdict
-from reseek.config.sft import SftSettings, TooLong
+from reseek.config.sft import ImitationSettings, TooLong
 from reseek.errors import InputError
 from reseek.rollout.records import EpisodeRecord
 from reseek.rollout.session_records import SessionRecord
@@ -97,7 +97,7 @@ def candidate_of_session(session: SessionRecord, where: str, right_reward: float
     return Candidate(session.question, rows, abs(session.answer_reward - right_reward) < 1e-6, agreeing, where)
 
 
-def choose(candidates: Iterable[Candidate | None], settings: SftSettings, max_tokens: int, seed: int) -> Chosen:
+def choose(candidates: Iterable[Candidate | None], settings: ImitationSettings, max_tokens: int, seed: int) -> Chosen:
     """What `settings` keep of the candidates (None: a FAILED episode). Raises InputError for a row that is too long,
     where such rows are refused.
 
@@ -132,7 +132,7 @@ def choose(candidates: Iterable[Candidate | None], settings: SftSettings, max_to
 
 
 def _reason(
-    candidate: Candidate | None, settings: SftSettings, seen: set[tuple[Row, ...]], episodes_of: Counter[str]
+    candidate: Candidate | None, settings: ImitationSettings, seen: set[tuple[Row, ...]], episodes_of: Counter[str]
 ) -> Reason | None:
     if candidate is None:
         return Reason.FAILED
@@ -147,7 +147,7 @@ def _reason(
     return None
 
 
-def _fits(row: Row, candidate: Candidate, settings: SftSettings, max_tokens: int) -> bool:
+def _fits(row: Row, candidate: Candidate, settings: ImitationSettings, max_tokens: int) -> bool:
     if len(row.ids) <= max_tokens:
         return True
     if settings.too_long is TooLong.DROP:

@@ -21,7 +21,7 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf, open_dict
 from rich.console import Console
 
-from reseek.config.settings import Settings, load_settings
+from reseek.config.settings import TrainSettings, load_settings
 from reseek.errors import InputError
 from reseek.questions.provenance import write_manifests
 from reseek.run import processes
@@ -46,7 +46,7 @@ class RunFailed(Exception):
 def train(config: DictConfig) -> Path:
     """Check, prepare, train. Returns the run's folder (with `run.check_only` it is not made and nothing is started).
     Raises InputError for bad input before anything is started, and RunFailed when the run ends early."""
-    settings = load_settings(config)
+    settings = load_settings(config, TrainSettings)
     check_trainable(settings)
     check_budgets(
         settings.agent,
@@ -123,7 +123,7 @@ def check_verl(config: DictConfig) -> None:
 
 
 def _run(
-    config: DictConfig, settings: Settings, folder: Path, run_id: str, ray_folder: Path, step: int
+    config: DictConfig, settings: TrainSettings, folder: Path, run_id: str, ray_folder: Path, step: int
 ) -> None:
     before = processes.shared_memory()
     log = folder / "train.log"
@@ -151,7 +151,7 @@ def _run(
                     shutil.rmtree(ray_folder, ignore_errors=True)
 
 
-def _start_ray(settings: Settings, ray_folder: Path, run_id: str) -> None:
+def _start_ray(settings: TrainSettings, ray_folder: Path, run_id: str) -> None:
     import ray
     from verl.trainer.constants_ppo import get_ppo_ray_runtime_env
 
@@ -173,7 +173,7 @@ def _start_ray(settings: Settings, ray_folder: Path, run_id: str) -> None:
     ray.init(address=cluster.ray_address, runtime_env=runtime_env, **local)
 
 
-def _watch(config: DictConfig, settings: Settings, folder: Path, console: Console, began: float) -> None:
+def _watch(config: DictConfig, settings: TrainSettings, folder: Path, console: Console, began: float) -> None:
     """Run verl's task and follow it until it ends or nothing has happened for `run.watchdog_s`. `began`: when the
     launch did, on the monotonic clock."""
     import ray
@@ -236,7 +236,7 @@ def _keep_ray_logs(ray_folder: Path, folder: Path) -> None:
             shutil.copytree(logs, folder / "ray-logs", dirs_exist_ok=True, ignore_dangling_symlinks=True)
 
 
-def result_card(folder: Path, settings: Settings) -> dict:
+def result_card(folder: Path, settings: TrainSettings) -> dict:
     """The run in a few numbers: the last step's and the last validation's metrics, where the newest weights are and
     where the best (reseek/training/checkpoints.py)."""
     last: dict[str, dict] = {}

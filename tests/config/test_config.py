@@ -19,8 +19,8 @@ from reseek.config.rewards import Aggregate, RewardConfig
 from reseek.config.run import ClusterSettings, WatchSettings
 from reseek.config.search import CorpusSettings, SearchSettings
 from reseek.config.section import load_section
-from reseek.config.settings import Settings, load_settings
-from reseek.config.sft import SftSettings
+from reseek.config.settings import EvalSettings, SftSettings, TrainSettings, load_settings
+from reseek.config.sft import ImitationSettings
 from reseek.errors import InputError
 
 GROUPS = {
@@ -33,7 +33,7 @@ GROUPS = {
     "corpus": CorpusSettings,
     "search": SearchSettings,
     "algo": AlgoSettings,
-    "sft": SftSettings,
+    "sft": ImitationSettings,
     "cluster": ClusterSettings,
 }
 FILES = sorted(f"{path.parent.name}/{path.stem}" for group in GROUPS for path in (CONF / group).glob("*.yaml"))
@@ -198,17 +198,27 @@ def whole(**changes) -> DictConfig:
 
 
 def test_settings_are_loaded_with_interpolations_and_without_verls_keys():
-    settings = load_settings(whole())
-    assert isinstance(settings, Settings)
+    settings = load_settings(whole(), TrainSettings)
+    assert isinstance(settings, TrainSettings)
     assert settings.run.dir == "runs/r" and settings.cache == Path("c") and settings.world.seed == 3
-    assert isinstance(settings.algo, AlgoSettings) and settings.algo.steps == 16 and settings.evaluation is None
+    assert isinstance(settings.algo, AlgoSettings) and settings.algo.steps == 16
 
 
-def test_evaluation_has_no_algo():
+def test_a_command_reads_its_own_groups_alone():
     config = whole(evaluation={"engine": "transformers"})
-    del config["algo"]
-    settings = load_settings(config)
-    assert settings.algo is None and settings.evaluation.engine == "transformers"
+    config.algo = "not read"
+    settings = load_settings(config, EvalSettings)
+    assert settings.evaluation.engine == "transformers" and "algo" not in settings.model_dump()
+    assert problem(load_settings, config, SftSettings) == "sft: the configuration has no such group"
+
+
+def test_the_episodes_to_imitate_are_played_by_the_engine_of_sft():
+    config = whole(sft=composed("sft/sampled") | {"engine": "transformers", "temperature": 0.7, "concurrency": 3})
+    settings = load_settings(config, SftSettings)
+    playing = settings.playing
+    asked = playing.evaluation
+    assert (asked.engine, asked.temperature, asked.concurrency) == ("transformers", 0.7, 3)
+    assert all(getattr(playing, name) == getattr(settings, name) for name in ("policy", "agent", "run", "search"))
 
 
 @pytest.mark.parametrize(
@@ -224,13 +234,13 @@ def test_evaluation_has_no_algo():
 def test_a_mistake_anywhere_names_its_key(key, value, says):
     config = whole()
     OmegaConf.update(config, key, value, force_add=True)
-    assert problem(load_settings, config).startswith(says)
+    assert problem(load_settings, config, TrainSettings).startswith(says)
 
 
 def test_a_missing_group_is_named():
     config = whole()
     del config["oracle"]
-    assert problem(load_settings, config) == "oracle: the configuration has no such group"
+    assert problem(load_settings, config, TrainSettings) == "oracle: the configuration has no such group"
 
 
 # Resolvers

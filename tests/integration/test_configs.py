@@ -13,7 +13,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from reseek.config.resolvers import CONF, register_resolvers
-from reseek.config.settings import load_settings
+from reseek.config.settings import TrainSettings, load_settings
 from reseek.errors import InputError
 from reseek.micro.model import make_model, make_tokenizer
 
@@ -44,7 +44,7 @@ def test_experiments_compose_and_pass_verls_checks(experiment, model, tmp_path):
     from reseek.training.launch import check_verl
 
     config = composed(f"experiment={experiment}", f"run.dir={tmp_path}")
-    load_settings(config)
+    load_settings(config, TrainSettings)
     config.policy.path = str(model)  # the paper's models are on a hub; only their path differs
     OmegaConf.to_container(config, resolve=True)
     check_verl(config)
@@ -149,7 +149,7 @@ def test_an_endpoint_is_not_trained(tmp_path):
     with pytest.raises(InputError, match="policy=openai: an endpoint gives no token ids"):
         train(composed("policy=openai", "policy.endpoint.model=m", f"run.dir={tmp_path / 'run'}"))
     with pytest.raises(InputError, match="policy.endpoint.model: needs a value"):
-        load_settings(composed("policy=openai"))
+        load_settings(composed("policy=openai"), TrainSettings)
 
 
 @pytest.mark.parametrize("method", ["search_r1", "rag", "direct", "cot"])

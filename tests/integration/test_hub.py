@@ -9,7 +9,7 @@ from hydra import compose, initialize_config_dir
 from fictionalhot.worlds.small.world import ensure_world
 from reseek.config.questions import QuestionSource
 from reseek.config.resolvers import CONF, register_resolvers
-from reseek.config.settings import load_settings
+from reseek.config.settings import EvalSettings, TrainSettings, load_settings
 from reseek.errors import InputError
 from reseek.questions.cache import ensure_mix, ensure_set
 from reseek.questions.record import read_questions
@@ -29,7 +29,8 @@ def own_cache(tmp_path, monkeypatch):
 def questions(*overrides: str, command: str = "eval"):
     register_resolvers()
     with initialize_config_dir(str(CONF), version_base=None):
-        return load_settings(compose(command, overrides=list(overrides))).questions
+        kind = {"eval": EvalSettings, "train": TrainSettings}[command]
+        return load_settings(compose(command, overrides=list(overrides)), kind).questions
 
 
 def test_flashrags_layout_is_fetched_once(tmp_path):

@@ -8,7 +8,7 @@ from datasets import load_from_disk
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reseek.config.sft import SftSettings
+from reseek.config.sft import ImitationSettings
 from reseek.errors import InputError
 from reseek.micro.model import make_model, make_tokenizer
 from reseek.sft.fit import InOrder, Padding, arguments_of
@@ -30,7 +30,7 @@ def rows(count: int = 12) -> list[Row]:
 
 
 def plan(**settings) -> Plan:
-    sft = SftSettings(**{"batch_rows": 12, "device_rows": 12, "warmup_ratio": 0.0, **settings})
+    sft = ImitationSettings(**{"batch_rows": 12, "device_rows": 12, "warmup_ratio": 0.0, **settings})
     return Plan(
         model="none",
         chat_template=None,
@@ -116,4 +116,4 @@ def test_steps_are_counted_as_the_trainer_counts_them():
     assert plan(batch_rows=8, device_rows=4).steps == 2
     assert plan(batch_rows=8, device_rows=8).steps == 2
     with pytest.raises(InputError, match=r"sft.batch_rows=8: must be a multiple of sft.device_rows=4 x 3 devices"):
-        check_batches(SftSettings(batch_rows=8, device_rows=4), 3)
+        check_batches(ImitationSettings(batch_rows=8, device_rows=4), 3)

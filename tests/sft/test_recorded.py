@@ -5,7 +5,7 @@ import random
 import pytest
 
 from reseek.config.agent import ContextPolicy
-from reseek.config.sft import SftSettings
+from reseek.config.sft import ImitationSettings
 from reseek.errors import InputError
 from reseek.questions.record import Question
 from reseek.rollout.session_records import SegmentRecord, SessionRecord, write_sessions
@@ -55,8 +55,8 @@ def rollouts(tmp_path):
     return write_sessions(tmp_path, sessions)
 
 
-def settings(*files, **others) -> SftSettings:
-    return SftSettings(source="recorded", files=tuple(map(str, files)), **others)
+def settings(*files, **others) -> ImitationSettings:
+    return ImitationSettings(source="recorded", files=tuple(map(str, files)), **others)
 
 
 def test_episodes_of_an_evaluation_come_with_file_and_line(tmp_path):

@@ -3,7 +3,7 @@
 import pytest
 
 from reseek.agent.context import segments
-from reseek.config.sft import SftSettings
+from reseek.config.sft import ImitationSettings
 from reseek.errors import InputError
 from reseek.sft.rows import Candidate, Reason, Row, candidate_of_record, choose
 from tests.support.wanderer import wander
@@ -16,7 +16,7 @@ def candidate(question: str, first: int, *, right: bool = True, agreeing: bool =
 
 
 def chosen(candidates, max_tokens: int = 10, seed: int = 0, **settings):
-    return choose(candidates, SftSettings(**{"validation_share": 0.0, **settings}), max_tokens, seed)
+    return choose(candidates, ImitationSettings(**{"validation_share": 0.0, **settings}), max_tokens, seed)
 
 
 def test_rows_are_the_segments_of_the_episode():

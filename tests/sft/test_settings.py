@@ -6,13 +6,13 @@ from omegaconf import OmegaConf
 from reseek.config.resolvers import CONF
 from reseek.config.section import load_section
 from reseek.config.settings import Stage, check_overrides, stage_of
-from reseek.config.sft import SftSettings
+from reseek.config.sft import ImitationSettings
 from reseek.errors import InputError
 
 
 def test_the_stage_is_rl_or_sft():
     assert stage_of(OmegaConf.create({"stage": "sft"})) is Stage.SFT
-    with pytest.raises(InputError, match="stage=dpo: is rl or sft"):
+    with pytest.raises(InputError, match="stage=dpo: must be rl or sft"):
         stage_of(OmegaConf.create({"stage": "dpo"}))
 
 
@@ -25,7 +25,7 @@ def test_a_key_of_the_other_stage_is_refused(override):
 
 def test_the_configuration_names_all_keys():
     values = OmegaConf.load(CONF / "sft" / "recorded.yaml")
-    assert set(values) == set(SftSettings.model_fields)
+    assert set(values) == set(ImitationSettings.model_fields)
 
 
 @pytest.mark.parametrize(
@@ -38,4 +38,4 @@ def test_the_configuration_names_all_keys():
 )
 def test_mistakes_name_the_key(values, message):
     with pytest.raises(InputError, match=message):
-        load_section(SftSettings, values, "sft")
+        load_section(ImitationSettings, values, "sft")
