@@ -217,7 +217,7 @@ def test_whatever_a_tokenizer_does_to_a_text_no_control_token_comes_of_it():
     tokenizer.add_special_tokens([AddedToken("<late>", special=True, normalized=True)])
     odd = PreTrainedTokenizerFast(tokenizer_object=tokenizer)
     (late,) = odd.encode("<la@@te>", add_special_tokens=False)
-    ids, text = EpisodeTexts.of(odd).observation([Hit("1", "T", "a <la@@te> b", 1.0)], 500)
+    ids, text, _ = EpisodeTexts.of(odd).observation([Hit("1", "T", "a <la@@te> b", 1.0)], 500)
     assert late not in ids and text.endswith("a  b")
 
 

@@ -17,7 +17,6 @@ from typing import Any
 from benchmarks.oracle.workload import Session
 from reseek.config.oracle import OracleConfig
 from reseek.oracle import make_oracle
-from reseek.oracle.literal import answer_labels
 from reseek.oracle.pair_oracle import PairOracle
 
 Scores = list[list[float | None]]
@@ -49,7 +48,7 @@ def measure(config: OracleConfig, workload: Sequence[Session], cache: Path) -> M
     oracle = make_oracle(config.model_copy(update={"cache": str(cache)}))
     assert isinstance(oracle, PairOracle)
     single = PairOracle(config.pair, config.unit, oracle.model, oracle.model)
-    warm_up = next(session for session in workload if answer_labels(session.question))
+    warm_up = next(session for session in workload if session.question.answerable)
     asyncio.run(single.score(warm_up.question, warm_up.observations[:1]))  # loads the model
 
     theirs, one_call_each_s, one_call_each_cpu_s = _timed(_one_call_each(single, workload))
@@ -64,7 +63,7 @@ def measure(config: OracleConfig, workload: Sequence[Session], cache: Path) -> M
     assert again == ours, "the second epoch reads other scores than the first one wrote"
 
     pairs = [
-        p for s in workload if answer_labels(s.question) for o in s.observations for p in single.pairs(s.question, o)
+        p for s in workload if s.question.answerable for o in s.observations for p in single.pairs(s.question, o)
     ]
     flat = [(a, b) for one, two in zip(theirs, ours, strict=True) for a, b in zip(one, two, strict=True)]
     labelled = [(a, b) for a, b in flat if a is not None and b is not None]

@@ -13,6 +13,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from reseek.agent.observation import Observation
 from reseek.agent.prompts import passages
 from reseek.questions.record import Question
 from reseek.search import Search
@@ -26,7 +27,7 @@ class Session:
     """One episode's part: the question and its observations, in order."""
 
     question: Question
-    observations: tuple[str, ...]
+    observations: tuple[Observation, ...]
 
 
 def make_workload(
@@ -38,7 +39,7 @@ def make_workload(
              for _ in range(sessions)]  # fmt: skip
     distinct = list(dict.fromkeys(query for _, queries in asked for query in queries))
     found = asyncio.run(search.search(distinct, top_k))
-    shown = {query: passages(hits) for query, hits in zip(distinct, found, strict=True)}
+    shown = {query: Observation(tuple(hits), passages(hits)) for query, hits in zip(distinct, found, strict=True)}
     return [Session(question, tuple(shown[query] for query in queries)) for question, queries in asked]
 
 

@@ -92,10 +92,11 @@ def record(cache: Path) -> tuple[EpisodeLengths, ...]:
     texts = EpisodeTexts.of(tokenizer)
 
     async def play(question) -> EpisodeLengths:
+        expert = ScriptedPolicy(tokenizer, question, random.Random(f"lengths {question.id}"), 0.4, 0.05)
         episode = await run_episode(
             prompt_ids(tokenizer, MICRO_AGENT, question.question),
-            policy=ScriptedPolicy(tokenizer, question, random.Random(f"lengths {question.id}"), 0.4, 0.05),
-            search=search,
+            policy=expert,
+            search=expert.watching(search),
             texts=texts,
             agent=MICRO_AGENT,
         )

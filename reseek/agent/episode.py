@@ -18,6 +18,7 @@ from corpora.record import Hit
 from reseek.agent.context import Source, Trajectory
 from reseek.agent.grammar import INVALID, Action, Parsed, Verdict, neutralise, parse
 from reseek.agent.methods import Method
+from reseek.agent.observation import Observation, Span, observed
 from reseek.agent.prompts import instructions
 from reseek.agent.search_o1 import Refinement, refine
 from reseek.agent.tokens import EpisodeTexts, token_span
@@ -60,19 +61,27 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Observation:
-    """What a search brought. `text` is what the policy saw between the tags; the verdict is None where the episode
-    ended before the policy could speak again, or nobody judges. `search_call` / `verdict_call` index the episode's
-    calls; the former is None where the environment searched by itself, the latter where there is no verdict.
-    `refinement` is the call that wrote the text, where the passages themselves were not shown."""
+class Retrieval:
+    """One search and what became of it. `hits` are what the retriever returned, `text` is what the policy saw between
+    the tags, `spans[i]` is where hit i's passage appears in it (hits behind the last span were not shown). The verdict
+    is None where the episode ended before the policy could speak again, or nobody judges. `search_call` and
+    `verdict_call` index the episode's calls; the former is None where the environment searched by itself, the latter
+    where there is no verdict. `refinement` is the call that wrote the text, where the passages themselves were not
+    shown."""
 
     query: str
     hits: tuple[Hit, ...]
     text: str
     search_call: int | None
+    spans: tuple[Span, ...] = ()
     verdict: Verdict | None = None
     verdict_call: int | None = None
     refinement: Refinement | None = None
+
+    @property
+    def observation(self) -> Observation:
+        """What the policy saw, as an oracle is given it."""
+        return observed(self.hits, self.text, self.spans)
 
 
 @dataclass(frozen=True)
@@ -81,7 +90,7 @@ class Episode:
 
     trajectory: Trajectory
     calls: tuple[Call, ...]
-    observations: tuple[Observation, ...]
+    observations: tuple[Retrieval, ...]
     stop: StopReason
     answer: str | None
     seconds: float
@@ -134,7 +143,7 @@ class _Run:
         self.trajectory = Trajectory().append(Source.PROMPT, prompt)
         self.limit = len(prompt) + agent.response_tokens
         self.calls: list[Call] = []
-        self.observations: list[Observation] = []
+        self.observations: list[Retrieval] = []
         self.turns = 0
         self.invalid_in_a_row = 0
         self.pending: _Pending | None = None
@@ -253,13 +262,14 @@ class _Run:
         if self.agent.turn_unit is TurnUnit.ACTION and self.spent:
             return StopReason.NO_ANSWER  # no action is left that could use the observation
         (hits,) = await self.search.search([query], self.agent.top_k)
-        ids, text = self.texts.observation(hits, self.agent.observation_tokens)
+        ids, text, spans = self.texts.observation(hits, self.agent.observation_tokens)
         refinement = None
         if self.method is Method.SEARCH_O1:
             refinement = await self.refined(query, text)
             if refinement is None:
                 return StopReason.TOKEN_BUDGET
             ids, text = self.texts.block(refinement.text, self.agent.observation_tokens)
+            spans = ()
         start = len(self.trajectory.context)
         if not self.say(Source.OBSERVATION, ids):
             return StopReason.TOKEN_BUDGET
@@ -268,7 +278,7 @@ class _Run:
             assert call is not None
             before_search = start - (self.calls[call].end - self.calls[call].start)
             self.pending = _Pending(before_search, start, start + len(ids))
-        self.observations.append(Observation(query, tuple(hits), text, call, refinement=refinement))
+        self.observations.append(Retrieval(query, tuple(hits), text, call, spans, refinement=refinement))
         return None
 
     async def refined(self, query: str, found: str) -> Refinement | None:

@@ -6,9 +6,11 @@ Knows nothing of token ids.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from corpora.record import Hit
 from reseek.agent.methods import Method
+from reseek.agent.observation import Span
 from reseek.config.agent import Prompt
 
 _RESEEK = """\
@@ -103,6 +105,14 @@ INFORMATION_OPEN = "\n<information>"
 INFORMATION_CLOSE = "</information>\n"
 
 
+@dataclass(frozen=True)
+class Written:
+    """The body of an observation; `spans[i]` is where the passage of hit i appears in `text`."""
+
+    text: str
+    spans: tuple[Span, ...]
+
+
 def instructions(prompt: Prompt, method: Method, question: str, max_turns: int) -> str:
     """The user turn."""
     if prompt is Prompt.BARE:
@@ -119,6 +129,20 @@ def refinement(question: str, thought: str, query: str, passages: str) -> str:
 
 def passages(hits: Sequence[Hit]) -> str:
     """The body of an observation, best hit first; says so where nothing was found."""
+    return written(hits).text
+
+
+def written(hits: Sequence[Hit]) -> Written:
+    """The body of an observation, and where each hit's passage appears in it. The only place that knows this form."""
     if not hits:
-        return "No passage was found."
-    return "\n".join(f'Doc {rank}(Title: "{hit.title}") {hit.text}' for rank, hit in enumerate(hits, start=1))
+        return Written("No passage was found.", ())
+    parts: list[str] = []
+    spans: list[Span] = []
+    length = 0
+    for rank, hit in enumerate(hits, start=1):
+        heading = f'Doc {rank}(Title: "{hit.title}") '
+        start = length + len(heading)
+        spans.append((start, start + len(hit.text)))
+        parts.append(heading + hit.text)
+        length = start + len(hit.text) + 1
+    return Written("\n".join(parts), tuple(spans))

@@ -1,17 +1,21 @@
-"""The environment's texts as token ids of one tokenizer, and where tokens and characters meet.
+"""The environment's texts as token ids of one tokenizer, and the mapping between tokens and characters.
 
 Invariant: no block that is made here holds a token by which the tokenizer structures a chat or marks something,
-whatever text came in; environment text is tokenised alone. Knows nothing of turns, budgets or actions.
+whatever text came in; environment text is tokenised alone.
 """
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from corpora.record import Hit
 from reseek.agent.grammar import is_markup, neutralise
-from reseek.agent.prompts import HINT, HINT_WITHOUT_JUDGE, INFORMATION_CLOSE, INFORMATION_OPEN, NOTICE, STUB, passages
+from reseek.agent.observation import Span
+from reseek.agent.prompts import HINT, HINT_WITHOUT_JUDGE, INFORMATION_CLOSE, INFORMATION_OPEN, NOTICE, STUB, written
 from reseek.policy import Tokenizer
+
+_HALF_A_CHARACTER = "\ufffd"  # what a cut inside a character of several tokens decodes to
 
 
 @dataclass(frozen=True)
@@ -50,19 +54,51 @@ class EpisodeTexts:
             ids(NOTICE),
         )
 
-    def observation(self, hits: Sequence[Hit], limit: int) -> tuple[tuple[int, ...], str]:
-        """The block's ids, its passages cut at `limit` tokens, and the text of the passages as the policy sees it."""
-        return self.block(passages(hits), limit)
+    def observation(self, hits: Sequence[Hit], limit: int) -> "ShownHits":
+        """The information block of these hits, its passages cut at `limit` tokens."""
+        form = written(hits)
+        clean = neutralise(form.text, self.control_tokens)
+        if clean != form.text:  # one by one first, so that it is known what became of each
+            form = written([self._neutralised(hit) for hit in hits])
+            clean = neutralise(form.text, self.control_tokens)
+        ids, text = self._block(clean, limit)
+        spans = form.spans
+        if clean != form.text or not clean.startswith(text.rstrip(_HALF_A_CHARACTER)):
+            spans = tuple((self._shown_length(form.text[:a]), self._shown_length(form.text[:b])) for a, b in spans)
+        reached = [(start, min(end, len(text))) for start, end in spans if start <= len(text)]
+        return ShownHits(ids, text, tuple(reached))
 
     def block(self, untrusted: str, limit: int) -> tuple[tuple[int, ...], str]:
         """The ids of an information block with this text, neutralised and cut at `limit` tokens, and the text itself as
         the policy sees it."""
-        text = neutralise(untrusted, self.control_tokens)
+        return self._block(neutralise(untrusted, self.control_tokens), limit)
+
+    def _block(self, text: str, limit: int) -> tuple[tuple[int, ...], str]:
         # `neutralise` knows what normalisers commonly do. Whatever else a tokenizer does to a text, and where its token
         # for the unknown is its end of text: a control token is left out.
-        ids = [i for i in self.tokenizer.encode(text, add_special_tokens=False) if i not in self.control_ids]
-        body = ids[:limit]
+        body = self._harmless_ids(text)[:limit]
         return (*self.information_open, *body, *self.information_close), self.tokenizer.decode(body)
+
+    def _harmless_ids(self, text: str) -> list[int]:
+        return [i for i in self.tokenizer.encode(text, add_special_tokens=False) if i not in self.control_ids]
+
+    def _neutralised(self, hit: Hit) -> Hit:
+        title, text = (neutralise(part, self.control_tokens) for part in (hit.title, hit.text))
+        return replace(hit, title=title, text=text)
+
+    def _shown_length(self, text: str) -> int:
+        """How many characters the policy sees of this beginning of an observation, where its tokenizer (or what was
+        made harmless across two passages) changes the text's length."""
+        return len(self.tokenizer.decode(self._harmless_ids(neutralise(text, self.control_tokens))))
+
+
+class ShownHits(NamedTuple):
+    """An information block of hits: its ids, the text between its tags as the policy sees it, and where the passage of
+    each hit appears in that text. Hits behind the last span were cut off."""
+
+    ids: tuple[int, ...]
+    text: str
+    spans: tuple[Span, ...]
 
 
 def control_tokens(tokenizer: Tokenizer) -> tuple[str, ...]:

@@ -6,7 +6,7 @@
   exact (a search by words would miss what Lucene's tokenizer cuts otherwise, e.g. "U.S." for "US").
 
 Plain counts of this question set on this corpus, without intervals. Questions whose answer is yes, no or a choice that
-the question names are in no answer figure: their answer stands anywhere (`oracle.literal.answer_labels`). Invariant: a
+the question names are in no answer figure: their answer stands anywhere (`Question.answerable`). Invariant: a
 question found at some k is answerable.
 """
 
@@ -22,7 +22,6 @@ from corpora.progress import PatientBar
 from corpora.reader import Reader
 from corpora.record import Hit, Passage
 from reseek.evaluation.answer_scan import Sought
-from reseek.oracle.literal import answer_labels
 from reseek.questions.record import Question, read_questions
 from reseek.rewards.answers import cover_match, normalise_answer
 from reseek.search.lucene import LuceneSearch
@@ -79,7 +78,7 @@ def measure_coverage(index: str | Path, questions: str | Path, ks: Sequence[int]
         hits = _ask(search, asked, max(ks))
     finally:
         search.close()
-    answered = [number for number, question in enumerate(asked) if answer_labels(question)]
+    answered = [number for number, question in enumerate(asked) if question.answerable]
     sought = Sought((number, asked[number].golden_answers) for number in answered)
     titles = {title for question in asked for title in _titles(question)}
     present: set[str] = set()
@@ -124,7 +123,7 @@ def _figures(
     ranks = [
         _first(found, lambda hit, question=question: cover_match(text_of(hit), question.golden_answers) > 0)
         for question, found in zip(asked, hits, strict=True)
-        if answer_labels(question)
+        if question.answerable
     ]
     title_ranks = [
         [_first(found, lambda hit, title=title: normalise_answer(hit.title) == title) for title in _titles(question)]

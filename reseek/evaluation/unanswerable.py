@@ -1,6 +1,6 @@
 """Which questions no passage of the corpus answers: found by reading every passage once, and kept.
 
-Invariant: a question is named iff its answer is one that passages can hold (`oracle.literal.answer_labels`) and stands
+Invariant: a question is named iff its answer is one that passages can hold (`Question.answerable`) and stands
 in none of them, title or text, at token boundaries: a plain count over the whole corpus, no search. What was found for
 a corpus and questions is kept in the cache under a hash of both. Knows nothing of policies or episodes.
 """
@@ -17,7 +17,6 @@ from corpora.record import Passage
 from reseek.config.questions import DataSource
 from reseek.config.settings import EvalSettings
 from reseek.evaluation.answer_scan import Sought
-from reseek.oracle.literal import answer_labels
 from reseek.questions.record import Question
 from reseek.run.folder import write_json
 from reseek.run.prepare import Prepared, world_of
@@ -30,7 +29,7 @@ Unanswerable = dict[str, list[str]]
 
 def find_unanswerable(passages: Iterable[Passage], sets: Mapping[str, Sequence[Question]]) -> Unanswerable:
     """Read passages until every question is answered or none is left."""
-    asked = [(name, q) for name, questions in sets.items() for q in questions if answer_labels(q)]
+    asked = [(name, q) for name, questions in sets.items() for q in questions if q.answerable]
     sought = Sought((number, question.golden_answers) for number, (_, question) in enumerate(asked))
     for passage in passages:
         if not sought.left:

@@ -53,10 +53,11 @@ async def demonstrate(
 
     async def play(number: int, question: Question) -> list[Row]:
         rng = random.Random(f"demonstration {seed} {number} {question.id}")
+        expert = ScriptedPolicy(tokenizer, question, rng, carelessness, laziness)
         episode = await run_episode(
             prompt_ids(tokenizer, MICRO_AGENT, question.question),
-            policy=ScriptedPolicy(tokenizer, question, rng, carelessness, laziness),
-            search=search,
+            policy=expert,
+            search=expert.watching(search),
             texts=texts,
             agent=MICRO_AGENT,
         )

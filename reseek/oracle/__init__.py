@@ -1,13 +1,13 @@
-"""Who says which verdict was right: oracles behind one small protocol.
+"""Oracles (verdict labels) behind one small protocol.
 
 An oracle scores, in [0, 1], how well an observation serves a question whose gold answers are known, or gives no label
-(None) where its kind of evidence says nothing. It sees the text that the policy saw. It knows nothing of verdicts,
-rewards or thresholds' use.
+(None) where its kind of evidence says nothing. It sees the text that the policy saw and the passages in it, as records.
 """
 
 from collections.abc import Sequence
 from typing import Protocol
 
+from reseek.agent.observation import Observation
 from reseek.config.oracle import OracleConfig, OracleName
 from reseek.oracle.literal import LiteralOracle, SupportingOracle
 from reseek.questions.record import Question
@@ -17,8 +17,8 @@ _BATCHES_TOGETHER = 8
 
 
 class Oracle(Protocol):
-    async def score(self, question: Question, observations: Sequence[str]) -> list[float | None]:
-        """One score per observation text, or None for no label. Raises ScoringFailed when no score could be had."""
+    async def score(self, question: Question, observations: Sequence[Observation]) -> list[float | None]:
+        """One score per observation, in order, or None for no label. Raises ScoringFailed when the oracle fails."""
         ...
 
 

@@ -1,8 +1,8 @@
 """One oracle per node under Ray: the agent workers of a node share its model, its batches and its known scores.
 
-The actor is named after the node and the configuration; who asks first makes it there. It belongs to the run and ends
-with it. If it dies (or its maker does) the next to ask makes it anew. Invariant: a score or ScoringFailed, as from an
-oracle in the process. Knows nothing of models.
+The actor is named after the node and the configuration; the first worker that needs it creates it. It belongs to the
+run and ends with it. If it dies (or its creator does) the next worker that needs it creates it again. Invariant: a
+score or ScoringFailed, as from an oracle in the process.
 """
 
 import hashlib
@@ -12,6 +12,7 @@ import ray
 from ray.exceptions import RayActorError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from reseek.agent.observation import Observation
 from reseek.config.oracle import OracleConfig
 from reseek.errors import InputError, ScoringFailed
 from reseek.oracle import Oracle, make_oracle
@@ -28,7 +29,7 @@ class OracleActor:
     def __init__(self, config: OracleConfig) -> None:
         self._oracle = make_oracle(config)
 
-    async def score(self, question: Question, observations: list[str]) -> list[float | None]:
+    async def score(self, question: Question, observations: list[Observation]) -> list[float | None]:
         return await self._oracle.score(question, observations)
 
 
@@ -39,7 +40,7 @@ class SharedOracle:
         self.config = config
         self._actor = None
 
-    async def score(self, question: Question, observations: Sequence[str]) -> list[float | None]:
+    async def score(self, question: Question, observations: Sequence[Observation]) -> list[float | None]:
         for attempt in range(_ATTEMPTS):
             try:
                 if self._actor is None:

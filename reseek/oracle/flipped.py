@@ -1,14 +1,15 @@
-"""Label noise on purpose: some of an oracle's labels are turned round.
+"""Deliberate label noise: a share of an oracle's labels is flipped.
 
-With a share of one half the labels say nothing: the control that shows whether judging was learnt from them.
-Invariant: whether a label is turned depends on the question and the observation alone, so every session of a group, on
-every worker, sees the same labels. Knows nothing of verdicts.
+With a share of one half the labels carry no information: the control that shows whether judging was learnt from them.
+Invariant: whether a label is flipped depends on the question and the observation alone, so every session of a group, on
+every worker, sees the same labels.
 """
 
 import hashlib
 from collections.abc import Sequence
 from typing import Any
 
+from reseek.agent.observation import Observation
 from reseek.questions.record import Question
 
 
@@ -22,11 +23,11 @@ class FlippedOracle:
     def model(self) -> Any:
         return getattr(self._oracle, "model", None)
 
-    async def score(self, question: Question, observations: Sequence[str]) -> list[float | None]:
+    async def score(self, question: Question, observations: Sequence[Observation]) -> list[float | None]:
         scores = await self._oracle.score(question, observations)
         return [
-            self._turned(score) if score is not None and _drawn(question, text) < self._share else score
-            for score, text in zip(scores, observations, strict=True)
+            self._turned(score) if score is not None and _drawn(question, one.text) < self._share else score
+            for score, one in zip(scores, observations, strict=True)
         ]
 
     def _turned(self, score: float) -> float:

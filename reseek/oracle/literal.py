@@ -1,36 +1,29 @@
-"""Oracles that read: does the gold answer, or a gold passage, stand in the observation?
+"""Oracles without a model: the gold answer's text, or a gold passage's title.
 
-Invariant: scores are exactly 0.0 or 1.0, or None where the question gives this kind of evidence no hold. Pure.
+Invariant: scores are exactly 0.0 or 1.0, or None where the question has no evidence of this kind. Pure.
 """
 
 from collections.abc import Sequence
 
-from reseek.oracle.pairs import titles
+from reseek.agent.observation import Observation
 from reseek.questions.record import Question
 from reseek.rewards.answers import cover_match, normalise_answer
 
 
-def answer_labels(question: Question) -> bool:
-    """Whether the gold answer's presence can say anything: not for yes / no, nor for a choice that the question names
-    (it stands in any passage on the topic)."""
-    golds = {normalise_answer(gold) for gold in question.golden_answers}
-    return not golds <= {"yes", "no", ""} and not cover_match(question.question, question.golden_answers)
-
-
 class LiteralOracle:
-    """1.0 iff an alias of the gold answer stands in the observation at token boundaries, both normalised."""
+    """1.0 iff the observation's text contains an alias of the gold answer at token boundaries, both normalised."""
 
-    async def score(self, question: Question, observations: Sequence[str]) -> list[float | None]:
-        if not answer_labels(question):
+    async def score(self, question: Question, observations: Sequence[Observation]) -> list[float | None]:
+        if not question.answerable:
             return [None] * len(observations)
-        return [cover_match(text, question.golden_answers) for text in observations]
+        return [cover_match(observation.text, question.golden_answers) for observation in observations]
 
 
 class SupportingOracle:
-    """1.0 iff a supporting passage is in the observation, known by the title in its heading."""
+    """1.0 iff the observation shows a supporting passage, identified by the title that the retriever gave it."""
 
-    async def score(self, question: Question, observations: Sequence[str]) -> list[float | None]:
+    async def score(self, question: Question, observations: Sequence[Observation]) -> list[float | None]:
         if not question.supporting_titles:
             return [None] * len(observations)
         wanted = {normalise_answer(title) for title in question.supporting_titles}
-        return [float(any(normalise_answer(title) in wanted for title in titles(text))) for text in observations]
+        return [float(any(normalise_answer(hit.title) in wanted for hit in one.hits)) for one in observations]

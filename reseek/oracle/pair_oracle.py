@@ -1,14 +1,13 @@
-"""From a question and its observations to pairs, and from the pairs' scores to one score each: the best one's.
+"""An oracle that asks a model: it turns observations into pairs and takes the best pair's score.
 
-Best over the gold answer's aliases, over passages (where `oracle.unit` is passage) and over windows: what supports the
-answer may stand anywhere in the text and be said in any of the accepted ways. Knows nothing of models, batches, caches
-or thresholds.
+Best over the gold answer's aliases, over passages (with `oracle.unit=passage`) and over windows: what supports the
+answer may be anywhere in the text and in any of the accepted wordings.
 """
 
 from collections.abc import Sequence
 
+from reseek.agent.observation import Observation
 from reseek.config.oracle import PairForm, Unit
-from reseek.oracle.literal import answer_labels
 from reseek.oracle.pairs import Pair, queries, texts
 from reseek.oracle.scorer import Model, Scorer
 from reseek.questions.record import Question
@@ -20,8 +19,8 @@ class PairOracle:
     def __init__(self, form: PairForm, unit: Unit, model: Model, scorer: Scorer) -> None:
         self.form, self.unit, self.model, self.scorer = form, unit, model, scorer
 
-    async def score(self, question: Question, observations: Sequence[str]) -> list[float | None]:
-        if not answer_labels(question):
+    async def score(self, question: Question, observations: Sequence[Observation]) -> list[float | None]:
+        if not question.answerable:
             return [None] * len(observations)
         pairs_of = [self.pairs(question, observation) for observation in observations]
         distinct = list(dict.fromkeys(pair for pairs in pairs_of for pair in pairs))
@@ -31,7 +30,7 @@ class PairOracle:
     def close(self) -> None:
         self.scorer.close()
 
-    def pairs(self, question: Question, observation: str) -> list[Pair]:
+    def pairs(self, question: Question, observation: Observation) -> list[Pair]:
         """All that is scored for this observation; at least one pair."""
         return [
             Pair(query, window)

@@ -1,18 +1,15 @@
-"""What a scoring model is shown: pairs of a query (gold answer, with or without the question) and a text.
+"""The inputs of a scoring model: pairs of a query (gold answer, with or without the question) and a text.
 
-Invariant: every character of an observation that holds a word stands in at least one pair of each query; nothing is cut
-off. Pure: a tokenizer is only asked where tokens begin and end. Knows nothing of models, scores or thresholds.
+Invariant: every word of the text to be scored (the whole observation, or each of its passages) is in at least one pair
+of each query; nothing is cut off. Pure: a tokenizer is only asked where tokens begin and end.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from reseek.agent.observation import Observation
 from reseek.config.oracle import PairForm, Unit
 from reseek.questions.record import Question
-
-# How `prompts.passages` heads a passage: the title, not a mention in running text.
-_HEADING = re.compile(r'^Doc \d+\(Title: "(.*?)"\) ', re.MULTILINE)
 
 Spans = Callable[[str], Sequence[tuple[int, int]]]
 """Where each token of a text begins and ends, in characters; special tokens left out."""
@@ -25,21 +22,12 @@ class Pair(NamedTuple):
     text: str
 
 
-def titles(observation: str) -> list[str]:
-    """The titles of an observation's passages, best hit first."""
-    return _HEADING.findall(observation)
-
-
-def passages_of(observation: str) -> list[str]:
-    """Title and text of each passage of an observation, without its rank: the same passage gives the same text wherever
-    it stands. A text without a heading ("No passage was found.") is one passage."""
-    headings = list(_HEADING.finditer(observation))
-    if not headings:
-        return [observation]
-    ends = [heading.start() for heading in headings[1:]] + [len(observation)]
-    found = [passage(h[1], observation[h.end() : end].strip()) for h, end in zip(headings, ends, strict=True)]
-    lead = observation[: headings[0].start()].strip()
-    return [lead, *found] if lead else found
+def passages_of(observation: Observation) -> list[str]:
+    """Title and text of each passage that the observation shows, without its rank: the same passage gives the same text
+    at every rank. An observation without hits ("No passage was found.") is one passage."""
+    if not observation.hits:
+        return [observation.text]
+    return [passage(hit.title, hit.text.strip()) for hit in observation.hits]
 
 
 def passage(title: str, text: str) -> str:
@@ -57,16 +45,16 @@ def queries(form: PairForm, question: Question) -> list[str]:
     return list(dict.fromkeys(query(form, question.question, answer) for answer in question.golden_answers))
 
 
-def texts(unit: Unit, observation: str) -> list[str]:
+def texts(unit: Unit, observation: Observation) -> list[str]:
     """What is scored of an observation, without repetition; windows come later."""
-    return [observation] if unit is Unit.WHOLE else list(dict.fromkeys(passages_of(observation)))
+    return [observation.text] if unit is Unit.WHOLE else list(dict.fromkeys(passages_of(observation)))
 
 
 def windows(text: str, size: int, overlap: int, spans: Spans) -> list[str]:
     """The text itself if it has at most `size` tokens, else pieces of at most `size` that together hold every token;
-    neighbours share `overlap` tokens, so that a word cut at the end of one stands whole in the next.
+    neighbours share `overlap` tokens, so that a word cut at the end of one is whole in the next.
 
-    A piece is counted anew: cutting inside a word can make more tokens of it.
+    The tokens of a piece are counted again: cutting inside a word can make more tokens of it.
     """
     if size < 1 or overlap >= size:
         raise ValueError(f"size = {size}, overlap = {overlap}: windows would not move on")

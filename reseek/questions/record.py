@@ -1,8 +1,8 @@
-"""Questions: the record and its JSONL form.
+"""The record of a question, and its JSONL form.
 
-One question a line: `id`, `question`, `golden_answers` (at least one, aliases of each other) and, where known,
+One question per line: `id`, `question`, `golden_answers` (at least one; aliases of each other) and, where known,
 `supporting_titles` and `hops`. A `context` (drop, strict or keep) overrides `agent.context` for this question alone, so
-that one batch can mix them. Knows nothing of prompts, sets' names on a hub, or scoring.
+that one batch can mix them.
 """
 
 from collections.abc import Iterator
@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from reseek.config.agent import AgentConfig, ContextPolicy
 from reseek.errors import InputError, first_problem
+from reseek.rewards.answers import cover_match, normalise_answer
 
 
 class Hop(BaseModel):
@@ -36,6 +37,13 @@ class Question(BaseModel):
     supporting_titles: tuple[str, ...] = ()
     hops: tuple[Hop, ...] = ()
     context: ContextPolicy | None = None
+
+    @property
+    def answerable(self) -> bool:
+        """Whether a passage that contains the gold answer is evidence: not for yes / no, nor for a choice that the
+        question names (any passage on the topic contains it)."""
+        golds = {normalise_answer(gold) for gold in self.golden_answers}
+        return not golds <= {"yes", "no", ""} and not cover_match(self.question, self.golden_answers)
 
     def agent(self, configured: AgentConfig) -> AgentConfig:
         """The configuration under which this question is asked."""
@@ -68,7 +76,8 @@ def read_questions(path: str | Path, limit: int | None = None) -> list[Question]
         except ValidationError as error:
             raise InputError(f"{path}:{number}: {first_problem(error)}") from None
         if question.id in line_of_id:
-            raise InputError(f"{path}:{number}: id {question.id!r} stands already on line {line_of_id[question.id]}")
+            first = line_of_id[question.id]
+            raise InputError(f"{path}:{number}: duplicate id {question.id!r} (first used on line {first})")
         line_of_id[question.id] = number
         questions.append(question)
     if not questions:

@@ -1,7 +1,7 @@
-"""From a finished episode to its reward: ask the oracle about each judged observation, then add up.
+"""The reward of a finished episode: each judged observation is scored by the oracle, then the terms are added up.
 
 The one place where episodes, oracles and rewards meet; training and evaluation both call it. A FAILED episode has no
-reward. Raises ScoringFailed when the oracle has no answer: never a zero.
+reward. Raises ScoringFailed when the oracle fails: a failure is never a zero.
 """
 
 from reseek.agent.episode import Episode, StopReason
@@ -19,12 +19,12 @@ async def score_episode(
     """The episode's reward; None for a FAILED episode."""
     if episode.stop is StopReason.FAILED:
         return None
-    judged = [observation for observation in episode.observations if observation.verdict is not None]
-    scores = await oracle.score(question, [observation.text for observation in judged]) if judged else []
+    judged = [retrieval for retrieval in episode.observations if retrieval.verdict is not None]
+    scores = await oracle.score(question, [retrieval.observation for retrieval in judged]) if judged else []
     verdicts = tuple(
-        judge_one(observation.verdict, score, oracle_config.threshold, rewards)
-        for observation, score in zip(judged, scores, strict=True)
-        if observation.verdict is not None
+        judge_one(retrieval.verdict, score, oracle_config.threshold, rewards)
+        for retrieval, score in zip(judged, scores, strict=True)
+        if retrieval.verdict is not None
     )
     finished = Finished(
         answer=episode.answer,

@@ -10,7 +10,6 @@ from reseek.config.oracle import OracleConfig
 from reseek.config.rewards import RewardConfig
 from reseek.errors import ScoringFailed, SearchFailed
 from reseek.oracle import Oracle
-from reseek.oracle.literal import answer_labels
 from reseek.policy import Policy
 from reseek.policy.text import TextTokenizer
 from reseek.questions.record import Question
@@ -75,7 +74,7 @@ async def run_question(set_name: str, question: Question, room: Room) -> Episode
         question,
         set_name=set_name,
         conditions=room.conditions,
-        answerable=answer_labels(question),
+        answerable=question.answerable,
         answer_rank=rank,
         answer_depth=depth,
         error=error,

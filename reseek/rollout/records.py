@@ -16,9 +16,11 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from corpora.record import Hit
 from reseek.agent.context import Append, Edit, Source, Trajectory
 from reseek.agent.episode import Episode, StopReason
 from reseek.agent.grammar import Action, Verdict
+from reseek.agent.observation import Observation, Span, observed
 from reseek.agent.search_o1 import Refinement
 from reseek.config.agent import ContextPolicy
 from reseek.errors import InputError, first_problem
@@ -64,7 +66,7 @@ class CallRecord(_Record):
 
 
 class HitRecord(_Record):
-    """One retrieved passage; its text stands, as far as the policy saw it, in the observation."""
+    """One retrieved passage. `ObservationRecord.spans` says which part of the observation's text is its passage."""
 
     id: str
     title: str
@@ -82,13 +84,15 @@ class RefinementRecord(_Record):
 
 
 class ObservationRecord(_Record):
-    """What a search brought, the verdict on it, and what the oracle said. The calls are indices; `search_call` is None
-    where the environment searched by itself, `verdict` where the episode ended first or nobody judges, `label` where
-    the oracle has none, `refinement` where the policy saw the passages themselves."""
+    """One search, the verdict on its observation, and what the oracle said. `spans[i]` is where hit i's passage appears
+    in `text`, hits behind the last span were not shown; None in records of versions that did not write it. The calls
+    are indices; `search_call` is None where the environment searched by itself, `verdict` where the episode ended first
+    or nobody judges, `label` where the oracle has none, `refinement` where the policy saw the passages themselves."""
 
     query: str
     hits: tuple[HitRecord, ...]
     text: str
+    spans: tuple[Span, ...] | None = None
     search_call: int | None
     verdict: Verdict | None
     verdict_call: int | None
@@ -96,6 +100,17 @@ class ObservationRecord(_Record):
     label: bool | None = None
     reward: float | None = None
     refinement: RefinementRecord | None = None
+
+    @property
+    def observation(self) -> Observation:
+        """What the policy saw, as an oracle is given it. Raises InputError for a record without spans: an oracle that
+        needs the passages must not be given a text without them."""
+        if self.spans is None:
+            raise InputError(
+                "the record does not say where its passages are (it was written by an older version): evaluate again"
+            )
+        hits = [Hit(hit.id, hit.title, "", hit.score) for hit in self.hits]
+        return observed(hits, self.text, self.spans)
 
 
 class EpisodeRecord(_Record):
@@ -255,6 +270,7 @@ def _observations(
                 query=observation.query,
                 hits=tuple(HitRecord(id=hit.id, title=hit.title, score=hit.score) for hit in observation.hits),
                 text=observation.text,
+                spans=observation.spans,
                 search_call=observation.search_call,
                 verdict=observation.verdict,
                 verdict_call=observation.verdict_call,

@@ -65,7 +65,7 @@ async def play_scripted(
 async def _scripted(question: Question, room: Room, settings: ImitationSettings, seed: int) -> EpisodeRecord:
     rng = random.Random(f"scripted {seed} {question.id}")
     expert = ScriptedPolicy(room.texts.tokenizer, question, rng, settings.carelessness, settings.laziness)
-    return await run_question(SCRIPTED, question, replace(room, policy=expert))
+    return await run_question(SCRIPTED, question, replace(room, policy=expert, search=expert.watching(room.search)))
 
 
 async def play_samples(

@@ -29,7 +29,7 @@ def test_a_workload_is_of_groups_whose_sessions_search_alike():
     assert {len(session.observations) for session in made} == {1, 2, 3, 4}
     seen = [observation for session in made for observation in session.observations]
     assert len(set(seen)) < 0.7 * len(seen)
-    assert sum("about question" in observation for observation in seen) > len(seen) / 3
+    assert sum("about question" in observation.text for observation in seen) > len(seen) / 3
     assert made == workload() and made != workload(seed=2)
 
 

@@ -10,7 +10,6 @@ from corpora.record import Passage
 from reseek.agent.prompts import passages as shown
 from reseek.evaluation.metrics import recall_at, set_result, unanswerable_share
 from reseek.evaluation.unanswerable import find_unanswerable
-from reseek.oracle.literal import answer_labels
 from reseek.questions.record import Question
 from reseek.rewards.answers import normalise_answer
 from reseek.rollout.environment import run_question
@@ -37,7 +36,7 @@ def test_unanswerable_equals_reading_every_passage_for_every_question(asked, cor
     brute = [
         q.id
         for q in questions
-        if answer_labels(q) and not any(stands_in(q.golden_answers, f"{p.title}\n{p.text}") for p in passages)
+        if q.answerable and not any(stands_in(q.golden_answers, f"{p.title}\n{p.text}") for p in passages)
     ]
     half = len(questions) // 2
     found = find_unanswerable(passages, {"one": questions[:half], "two": questions[half:]})
@@ -54,7 +53,7 @@ def test_recall_and_share_equal_a_brute_force_count():
     ]
     here = room(top_k=1)
     records = [asyncio.run(run_question("s", one, here)) for one in asked]
-    labelled = [one for one in asked if answer_labels(one)]
+    labelled = [one for one in asked if one.answerable]
     for k in (1, 2, 3):
         hits = [asyncio.run(here.search.search([one.question], 3))[0][:k] for one in labelled]
         brute = [stands_in(one.golden_answers, shown(of)) for one, of in zip(labelled, hits, strict=True)]

@@ -15,12 +15,14 @@ from reseek.oracle import make_oracle
 from reseek.oracle.actor import SharedOracle, oracle_for
 from reseek.questions.record import Question
 from reseek.training.monitor.reports import NAME, Board, report_unscored, take_unscored
+from tests.support.observations import said
 
 pytestmark = pytest.mark.integration
 
 SHARED = OracleConfig(name="bi_encoder", threshold=0.5, shared=True)
 ASKED = Question(id="1", question="What is the capital of France?", golden_answers=("Paris",))
-TEXTS = ["Paris is the capital of France.", "Plants turn light into energy.", "No passage was found."]
+SAID = ["Paris is the capital of France.", "Plants turn light into energy.", "No passage was found."]
+TEXTS = [said(text) for text in SAID]
 
 
 @pytest.fixture(scope="module")

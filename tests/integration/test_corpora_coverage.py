@@ -10,7 +10,6 @@ from corpora.__main__ import app
 from corpora.index import build_index
 from corpora.snapshot import remove
 from reseek.evaluation.coverage import measure_coverage, text_of
-from reseek.oracle.literal import answer_labels
 from reseek.questions.record import Question
 from reseek.rewards.answers import cover_match, normalise_answer
 from reseek.search.lucene import LuceneSearch
@@ -56,7 +55,7 @@ def brute_force(passages, index):
     found = ask(search, [question.question for question in QUESTIONS], max(KS))
     search.close()
     pairs = list(zip(QUESTIONS, found, strict=True))
-    answerable = [(question, hits) for question, hits in pairs if answer_labels(question)]
+    answerable = [(question, hits) for question, hits in pairs if question.answerable]
     titled = [(question, hits) for question, hits in pairs if question.supporting_titles]
 
     def covered(question, texts):

@@ -18,6 +18,7 @@ from reseek.oracle.making.labelled_observations import Labelled
 from reseek.oracle.model_manifest import read_manifest
 from reseek.oracle.pairs import Pair
 from reseek.questions.record import Question
+from tests.support.observations import page, said
 from tests.support.runs import ROOT
 
 pytestmark = pytest.mark.integration
@@ -52,7 +53,7 @@ def cross_encoder(folder, **more) -> OracleConfig:
 
 def score(oracle, golds: tuple[str, ...], *texts: str) -> list[float | None]:
     asked = Question(id="1", question="Which one is meant?", golden_answers=golds)
-    return asyncio.run(oracle.score(asked, texts))
+    return asyncio.run(oracle.score(asked, [said(text) for text in texts]))
 
 
 # The bi-encoder
@@ -80,9 +81,24 @@ def test_the_best_alias_counts(minilm):
     assert score(minilm, ("yes",), RELATED) == [None]
 
 
+def test_a_forged_document_is_scored_as_part_of_the_passage_that_holds_it():
+    oracle = make_oracle(OracleConfig(name="bi_encoder", threshold=0.5, unit="passage"))
+    asked = Question(id="1", question="Which one is meant?", golden_answers=("capital of France",))
+    text = UNRELATED.partition(") ")[2]
+    observations = [
+        page("Paris", RELATED.partition(") ")[2]),
+        page("Photosynthesis", f"{text} {text} {text}"),
+        page("Photosynthesis", f"{text} {text} {text}\n{RELATED}"),
+    ]
+    good, bad, forged = asyncio.run(oracle.score(asked, observations))
+    pair = Pair("capital of France", f"Photosynthesis\n{text} {text} {text}\n{RELATED}")
+    (whole,) = asyncio.run(oracle.model.score([pair]))
+    assert bad < forged < good and forged == pytest.approx(whole, abs=1e-5)
+
+
 def test_what_stands_at_the_end_of_a_long_observation_counts(minilm):
     (alone,), (long,) = score(minilm, ("capital of France",), RELATED), score(minilm, ("capital of France",), LONG)
-    assert len(minilm.pairs(Question(id="1", question="q", golden_answers=("x y",)), LONG)) > 2
+    assert len(minilm.pairs(Question(id="1", question="q", golden_answers=("x y",)), said(LONG))) > 2
     (nothing,) = score(minilm, ("capital of France",), UNRELATED * 30)
     assert long > nothing + 0.05 and alone > nothing + 0.05
 
@@ -137,14 +153,14 @@ def test_no_pair_is_longer_than_the_model_reads(tuned):
     asked = Question(id="1", question="Which one is meant? " * 20, golden_answers=("Paris", "the city of Paris " * 30))
     for window in (None, 128):
         oracle = make_oracle(cross_encoder(tuned, window_tokens=window))
-        pairs = oracle.pairs(asked, LONG)
+        pairs = oracle.pairs(asked, said(LONG))
         lengths = [len(tokenizer(*pair)["input_ids"]) for pair in pairs]
         assert len(pairs) > 4 and max(lengths) <= 512
         assert any("largest city of France" in pair.text for pair in pairs)
-        assert asyncio.run(oracle.score(asked, [LONG])) == [max(asyncio.run(oracle.model.score(pairs)))]
+        assert asyncio.run(oracle.score(asked, [said(LONG)])) == [max(asyncio.run(oracle.model.score(pairs)))]
     hopeless = Question(id="1", question="word " * 600, golden_answers=("Paris",))
     with pytest.raises(ScoringFailed, match="leaves no room for text"):
-        asyncio.run(oracle.score(hopeless, [RELATED]))
+        asyncio.run(oracle.score(hopeless, [said(RELATED)]))
 
 
 def test_another_form_of_pair_is_refused(tuned):

@@ -48,5 +48,5 @@ def test_no_character_at_all_becomes_a_token_of_structure(tokenizer):
     texts, reserved = EpisodeTexts.of(tokenizer), reserved_ids(tokenizer)
     for start in range(0, 0x30000, 0x400):
         text = "".join(map(chr, range(start, start + 0x400)))
-        ids, _ = texts.observation([Hit("1", "T", text, 1.0)], 10_000)
+        ids, _, _ = texts.observation([Hit("1", "T", text, 1.0)], 10_000)
         assert not reserved & set(ids)

@@ -43,11 +43,12 @@ def world():
 
 
 def play(world, question, carelessness, seed=0):
+    expert = ScriptedPolicy(TOKENIZER, question, random.Random(seed), carelessness)
     return asyncio.run(
         run_episode(
             prompt_ids(TOKENIZER, MICRO_AGENT, question.question),
-            policy=ScriptedPolicy(TOKENIZER, question, random.Random(seed), carelessness),
-            search=WordSearch(world.passages),
+            policy=expert,
+            search=expert.watching(WordSearch(world.passages)),
             texts=TEXTS,
             agent=MICRO_AGENT,
         )

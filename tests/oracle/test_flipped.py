@@ -5,9 +5,10 @@ import asyncio
 from reseek.config.oracle import OracleConfig
 from reseek.oracle import make_oracle
 from reseek.questions.record import Question
+from tests.support.observations import said
 
 ASKED = [Question(id=str(n), question="Who wrote it?", golden_answers=("Ada",)) for n in range(400)]
-TEXTS = ["Ada did.", "Nobody did."]
+TEXTS = [said("Ada did."), said("Nobody did.")]
 
 
 def labels(flip: float) -> list[bool]:
@@ -32,4 +33,4 @@ def test_the_share_of_turned_labels_is_the_configured_one_whatever_they_were():
 def test_no_label_stays_no_label():
     yes_no = Question(id="1", question="Is it so?", golden_answers=("yes",))
     oracle = make_oracle(OracleConfig(threshold=0.5, flip=1.0))
-    assert asyncio.run(oracle.score(yes_no, ["yes, it is"])) == [None]
+    assert asyncio.run(oracle.score(yes_no, [said("yes, it is")])) == [None]

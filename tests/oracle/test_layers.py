@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corpora.record import Hit
-from reseek.agent.prompts import passages
 from reseek.config.oracle import PairForm, Unit
 from reseek.errors import InputError, ScoringFailed
 from reseek.oracle.batching import BatchingScorer
@@ -20,6 +19,7 @@ from reseek.oracle.pair_oracle import PairOracle
 from reseek.oracle.pairs import Pair
 from reseek.oracle.score_store import ScoreStore
 from reseek.questions.record import Question
+from tests.support.observations import said, shown
 from tests.support.oracles import Computing, expected
 
 PAIRS = [Pair(f"q{i % 7}", f"text {i}") for i in range(40)]
@@ -192,11 +192,11 @@ def question(*golds):
 
 
 def test_the_best_alias_passage_and_window_count():
-    seen = passages([Hit("1", "A", "first", 1.0), Hit("2", "B", "second", 1.0)])
+    seen = shown(Hit("1", "A", "first", 1.0), Hit("2", "B", "second", 1.0))
     for form, unit, size in ((PairForm.ANSWER, Unit.WHOLE, 1000), (PairForm.QUESTION_ANSWER, Unit.PASSAGE, 5)):
         model = Computing(size)
         oracle = PairOracle(form, unit, model, model)
-        (score, other) = asyncio.run(oracle.score(question("Ada", "Bob"), [seen, "x"]))
+        (score, other) = asyncio.run(oracle.score(question("Ada", "Bob"), [seen, said("x")]))
         pairs = oracle.pairs(question("Ada", "Bob"), seen)
         assert score == max(map(expected, pairs)) and other != score
         assert {pair.query for pair in pairs} == ({"Ada", "Bob"} if unit is Unit.WHOLE else {"Who? Ada", "Who? Bob"})
@@ -206,11 +206,11 @@ def test_the_best_alias_passage_and_window_count():
 def test_no_label_asks_no_model():
     model = Computing()
     oracle = PairOracle(PairForm.ANSWER, Unit.WHOLE, model, model)
-    assert asyncio.run(oracle.score(question("yes"), ["a", "b"])) == [None, None] and model.calls == []
+    assert asyncio.run(oracle.score(question("yes"), [said("a"), said("b")])) == [None, None] and model.calls == []
 
 
 def test_a_failing_model_is_no_zero():
     model = Computing()
     oracle = PairOracle(PairForm.ANSWER, Unit.WHOLE, model, CachedScorer(model, "m", ScoreStore()))
     with pytest.raises(ScoringFailed):
-        asyncio.run(oracle.score(question("Ada"), ["fine", "broken"]))
+        asyncio.run(oracle.score(question("Ada"), [said("fine"), said("broken")]))

@@ -104,7 +104,9 @@ def test_labels_by_title_and_by_answer():
 
 def test_an_observation_looks_as_the_agent_sees_it():
     (one,) = make_labelled([SINGS], Everything(), Good.SUPPORTING, Shown.TOP_K, 3)
-    assert one.observation == passages(Everything()._find("Who sings")[:3])
+    found = Everything()._find("Who sings")[:3]
+    assert one.observation == one.shown.text == passages(found)
+    assert [(hit.title, hit.text) for hit in one.shown.hits] == [(hit.title, hit.text) for hit in found]
     assert one.asked.golden_answers == ("Cy",)
 
 

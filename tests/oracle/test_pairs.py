@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corpora.record import Hit
-from reseek.agent.prompts import passages
 from reseek.config.oracle import PairForm, Unit
-from reseek.oracle.pairs import characters_as_tokens, passages_of, queries, texts, titles, windows
+from reseek.oracle.pairs import characters_as_tokens, passages_of, queries, texts, windows
 from reseek.questions.record import Question
+from tests.support.observations import said, shown
 
 WORD = st.text(st.characters(codec="utf-8", exclude_characters='"\n', exclude_categories=("Cs", "Z", "Cc")), min_size=1)
 HITS = st.lists(st.tuples(WORD, WORD), min_size=1, max_size=5)
@@ -29,27 +29,20 @@ def spans(text):
 
 
 @given(HITS)
-def test_an_observation_is_taken_apart_as_it_was_put_together(pairs):
-    seen = passages(hits(pairs))
-    assert titles(seen) == [title for title, _ in pairs]
-    assert passages_of(seen) == [f"{title}\n{text}" for title, text in pairs]
+def test_each_passage_is_scored_with_its_title(pairs):
+    assert passages_of(shown(*hits(pairs))) == [f"{title}\n{text}" for title, text in pairs]
 
 
 def test_the_rank_of_a_passage_does_not_matter():
     one, other = ("A", "a text"), ("B", "b text")
-    assert set(passages_of(passages(hits([one, other])))) == set(passages_of(passages(hits([other, one]))))
-    assert texts(Unit.PASSAGE, passages(hits([one, one]))) == ["A\na text"]
-    assert texts(Unit.WHOLE, "as it is") == ["as it is"]
+    assert set(passages_of(shown(*hits([one, other])))) == set(passages_of(shown(*hits([other, one]))))
+    assert texts(Unit.PASSAGE, shown(*hits([one, one]))) == ["A\na text"]
+    assert texts(Unit.WHOLE, said("as it is")) == ["as it is"]
 
 
-@pytest.mark.parametrize("text", ["No passage was found.", "", "cut short: Doc 1(Titl"])
-def test_what_has_no_heading_is_one_passage(text):
-    assert passages_of(text) == [text]
-
-
-def test_text_before_a_heading_and_a_cut_heading_are_not_lost():
-    seen = 'before\nDoc 1(Title: "A") a text\nDoc 2(Title: "B'
-    assert passages_of(seen) == ["before", 'A\na text\nDoc 2(Title: "B']
+@pytest.mark.parametrize("text", ["No passage was found.", "", 'before\nDoc 1(Title: "A") a text'])
+def test_an_observation_without_hits_is_one_passage(text):
+    assert passages_of(said(text)) == [text]
 
 
 def test_queries_are_one_per_alias():

@@ -76,7 +76,7 @@ def test_an_empty_file(write, content):
         (line(id="2", golden_answers=[3]), "golden_answers.0: "),
         (line(id="2", question=""), "question: "),
         (line(id=2), "id: "),
-        (line(id="1"), "id '1' stands already on line 1"),
+        (line(id="1"), "duplicate id '1' (first used on line 1)"),
     ],
 )
 def test_an_error_names_file_line_and_field(write, bad, says):

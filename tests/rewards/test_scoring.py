@@ -25,8 +25,8 @@ class Table:
         self.scores, self.asked = scores, []
 
     async def score(self, question, observations):
-        self.asked.append(list(observations))
-        return [self.scores[text[-1]] for text in observations]
+        self.asked.append([one.text for one in observations])
+        return [self.scores[one.text[-1]] for one in observations]
 
 
 def episode(*said: str, broken: tuple[str, ...] = ()) -> Episode:

@@ -1,6 +1,7 @@
 """What is read back equals what was written; a torn last line is left out, a broken one elsewhere is refused."""
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from reseek.errors import InputError
 from reseek.rewards.reward import Reward
 from reseek.rollout.environment import run_question
 from reseek.rollout.records import EpisodeRecord, read_records, record_of
-from tests.support.evaluations import ScriptedPolicy, question, room
+from tests.support.evaluations import PASSAGES, ScriptedPolicy, question, room
 
 TOKENS = st.lists(st.integers(0, 2**31 - 1), min_size=1, max_size=8).map(tuple)
 LOGPROB = st.floats(max_value=0, allow_nan=False, allow_infinity=False)
@@ -122,3 +123,23 @@ def _record(episode: Episode, reward: Reward | None, **options) -> EpisodeRecord
         answer_depth=3,
         **options,
     )
+
+
+def test_a_record_gives_an_oracle_the_hits_that_were_shown() -> None:
+    record = asyncio.run(run_question("set", question(1, "France", "Paris"), room()))
+    (first, *_) = record.observations
+    assert first.observation.text == first.text and first.observation.hits
+    for hit, shown in zip(first.hits, first.observation.hits, strict=True):
+        assert (hit.id, hit.title) == (shown.id, shown.title) and shown.text in PASSAGES.values()
+    assert EpisodeRecord.model_validate_json(record.model_dump_json()) == record
+
+
+def test_a_record_of_an_older_version_is_read_but_gives_no_hits() -> None:
+    record = asyncio.run(run_question("set", question(1, "France", "Paris"), room()))
+    values = json.loads(record.model_dump_json())
+    for observation in values["observations"]:
+        del observation["spans"]
+    old = EpisodeRecord.model_validate_json(json.dumps(values))
+    assert old.observations[0].text == record.observations[0].text
+    with pytest.raises(InputError, match="does not say where its passages are .* evaluate again"):
+        _ = old.observations[0].observation

@@ -92,7 +92,7 @@ def assert_harmless(tokenizer, passages: Sequence[str], limit: int) -> None:
     """An observation of these passages adds no token of structure and no tag, wherever it is cut."""
     texts = texts_of(tokenizer)
     hits = [Hit(str(rank), title=passage, text=passage, score=1.0) for rank, passage in enumerate(passages)]
-    ids, text = texts.observation(hits, limit)
+    ids, text, _ = texts.observation(hits, limit)
     opening, closing = texts.information_open, texts.information_close
     assert ids[: len(opening)] == opening and ids[len(ids) - len(closing) :] == closing
     body = ids[len(opening) : len(ids) - len(closing)]

@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from corpora.progress import PatientBar
-from reseek.config.oracle import OracleConfig
+from reseek.config.oracle import OracleConfig, OracleName, Unit
 from reseek.config.section import load_section
 from reseek.errors import InputError
 from reseek.oracle import make_oracle, model_identity
@@ -47,7 +47,7 @@ def main(
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="what to make; must not exist")],
     pairs: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="lines of {question, golden_answers, observation, good} that you judged"),
+        typer.Option(metavar="FILE", help="JSONL: question, golden_answers, observation, good, hits (docs/oracles.md)"),
     ] = None,
     questions: Annotated[
         list[Path] | None, typer.Option(metavar="FILE", help="questions, to be asked of --corpus; repeatable")
@@ -81,7 +81,8 @@ def main(
             raise InputError("--pairs, --questions (with --corpus) or --world: give one of them")
         if (corpus is not None) != bool(questions):
             raise InputError("--corpus and --questions belong together")
-        labelled, data = _labelled(pairs, questions or [], corpus, world, good, shown, top_k, limit)
+        needs_passages = config.name is OracleName.SUPPORTING or config.unit is Unit.PASSAGE
+        labelled, data = _labelled(pairs, questions or [], corpus, world, good, shown, top_k, limit, needs_passages)
         card = calibrate(config, labelled, data, out)
     console = Console()
     console.width = max(console.width, _WIDTH)
@@ -163,7 +164,7 @@ async def _scores(oracle: Any, labelled: Sequence[Labelled]) -> list[float | Non
     with PatientBar("scoring", len(labelled)) as bar:
         for start in range(0, len(labelled), _AT_ONCE):
             some = labelled[start : start + _AT_ONCE]
-            answers = await asyncio.gather(*(oracle.score(one.asked, [one.observation]) for one in some))
+            answers = await asyncio.gather(*(oracle.score(one.asked, [one.shown]) for one in some))
             found += [score for (score,) in answers]
             bar(len(found))
     return found
@@ -228,12 +229,19 @@ def _labelled(
     shown: Shown,
     top_k: int,
     limit: int | None,
+    needs_passages: bool,
 ) -> tuple[list[Labelled], dict[str, str]]:
     """The observations, and what they are in words."""
     from reseek.oracle.making.retrieved_passages import opened
 
     if pairs is not None:
-        return read_labelled(pairs)[:limit], {"what": pairs.name, pairs.name: _hash(pairs)}
+        labelled = read_labelled(pairs)[:limit]
+        if needs_passages and any(one.hits is None for one in labelled):
+            raise InputError(
+                f"{pairs}: this oracle scores passages: each line needs hits, a list of {{title, text}}; with "
+                "oracle.unit=whole (and not oracle=supporting) the observation's text is enough"
+            )
+        return labelled, {"what": pairs.name, pairs.name: _hash(pairs)}
     with _files(questions, corpus, world) as (files, passages), opened(passages) as (search, fingerprint):
         asked = [question for file in files for question in read_questions(file, limit)]
         labelled = make_labelled(asked, search, good, shown, top_k)

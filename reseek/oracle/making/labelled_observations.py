@@ -1,8 +1,9 @@
-"""Observations of which somebody knows whether they are good: what an oracle is calibrated on.
+"""Labelled observations for calibrating an oracle.
 
 From a file of {question, golden_answers, observation, good}, or made of questions and a corpus: the observations are
-what BM25 finds for the bare question, in the words in which an agent sees it (`reseek.agent.prompts`), but for an
-agent's limit of tokens. Knows nothing of scores. """
+what BM25 finds for the bare question, in the form in which an agent sees it (`reseek.agent.prompts`), but without an
+agent's limit of tokens.
+"""
 
 from collections.abc import Sequence
 from enum import Enum
@@ -11,9 +12,9 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from corpora.record import Hit
+from reseek.agent.observation import Observation
 from reseek.agent.prompts import passages
 from reseek.errors import InputError, first_problem
-from reseek.oracle.literal import answer_labels
 from reseek.oracle.making.retrieved_passages import hits, titled
 from reseek.questions.record import Question
 from reseek.rewards.answers import cover_match, normalise_answer
@@ -26,7 +27,7 @@ class Good(Enum):
     SUPPORTING = "supporting"
     """A supporting passage is in it, by its title."""
     ANSWER = "answer"
-    """A gold answer stands in it. Questions whose answer any passage may hold are left out (`answer_labels`)."""
+    """A gold answer stands in it. Questions whose answer any passage may hold are left out (`Question.answerable`)."""
 
 
 class Shown(Enum):
@@ -38,8 +39,18 @@ class Shown(Enum):
     """Each of the k best by itself, and each supporting passage that is not among them."""
 
 
+class Passage(BaseModel):
+    """One passage of an observation, as it was shown."""
+
+    model_config = ConfigDict(frozen=True)
+
+    title: str
+    text: str
+
+
 class Labelled(BaseModel):
-    """One observation. `question_id` says which ones belong to one question: they are resampled together."""
+    """One observation. `question_id` says which ones belong to one question: they are resampled together. `hits` are
+    the passages in `observation`; None where a file gives the text alone."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -49,6 +60,13 @@ class Labelled(BaseModel):
     good: bool
     supporting_titles: tuple[str, ...] = ()
     question_id: str = ""
+    hits: tuple[Passage, ...] | None = None
+
+    @property
+    def shown(self) -> Observation:
+        """The observation as an oracle is given it."""
+        hits = (Hit(str(rank), hit.title, hit.text, 0.0) for rank, hit in enumerate(self.hits or (), start=1))
+        return Observation(tuple(hits), self.observation)
 
     @property
     def asked(self) -> Question:
@@ -76,7 +94,7 @@ def read_labelled(path: Path) -> list[Labelled]:
 
 def make_labelled(questions: Sequence[Question], search: Search, good: Good, shown: Shown, k: int) -> list[Labelled]:
     """The observations of those questions for which `good` can be told."""
-    asked = [q for q in questions if (q.supporting_titles if good is Good.SUPPORTING else answer_labels(q))]
+    asked = [q for q in questions if (q.supporting_titles if good is Good.SUPPORTING else q.answerable)]
     found = hits(search, [question.question for question in asked], k, "retrieving")
     if shown is Shown.TOP_K:
         seen = [[of_question] for of_question in found]
@@ -95,6 +113,7 @@ def make_labelled(questions: Sequence[Question], search: Search, good: Good, sho
             good=_is_good(question, observation, good),
             supporting_titles=question.supporting_titles,
             question_id=question.id,
+            hits=tuple(Passage(title=hit.title, text=hit.text) for hit in observation),
         )
         for question, observations in zip(asked, seen, strict=True)
         for observation in observations

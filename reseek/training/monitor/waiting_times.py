@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from corpora.record import Hit
+from reseek.agent.observation import Observation
 from reseek.oracle import Oracle
 from reseek.policy import Policy, Sample
 from reseek.questions.record import Question
@@ -77,7 +78,7 @@ class TimedOracle:
     def __init__(self, oracle: Oracle, waits: Waits) -> None:
         self.oracle, self.waits = oracle, waits
 
-    async def score(self, question: Question, observations: Sequence[str]) -> list[float | None]:
+    async def score(self, question: Question, observations: Sequence[Observation]) -> list[float | None]:
         since = time.perf_counter()
         try:
             return await self.oracle.score(question, observations)
