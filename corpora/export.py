@@ -5,9 +5,9 @@ not at all.
 """
 
 import gzip
-import os
 from pathlib import Path
 
+from corpora.atomic import new_file
 from corpora.engine import writing
 from corpora.manifest import check_files
 from corpora.progress import PatientBar
@@ -23,16 +23,16 @@ def export_passages(index: str | Path, out: str | Path) -> int:
     check_files(index, hashes=False)
     if out.exists():
         raise InputError(f"{out}: exists already; choose another name")
-    part = out.with_name(f".{out.name}.{os.getpid()}")
-    try:
-        with writing(out), Reader(index) as reader, PatientBar(f"writing {out.name}", reader.live) as bar:
-            number = 0
-            with gzip.open(part, "wb") if out.suffix == ".gz" else part.open("wb") as file:
-                for number, passage in enumerate(reader.passages(), start=1):
-                    file.write(passage.model_dump_json().encode() + b"\n")
-                    if number % _REPORT_EVERY == 0:
-                        bar(number, f"{number:,} passages")
-            os.replace(part, out)
-    finally:
-        part.unlink(missing_ok=True)
+    with (
+        writing(out),
+        Reader(index) as reader,
+        PatientBar(f"writing {out.name}", reader.live) as bar,
+        new_file(out) as draft,
+        gzip.open(draft, "wb") if out.suffix == ".gz" else draft.open("wb") as file,
+    ):
+        number = 0
+        for number, passage in enumerate(reader.passages(), start=1):
+            file.write(passage.model_dump_json().encode() + b"\n")
+            if number % _REPORT_EVERY == 0:
+                bar(number, f"{number:,} passages")
     return number

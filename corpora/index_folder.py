@@ -1,22 +1,17 @@
-"""Where an index grows, and how it takes its name.
+"""The folder in which an index is built, and how it takes the index's name (see `atomic`).
 
-Invariant: under an index's name there is a whole index or nothing new. It grows in a sibling folder `.NAME.building-ID`
-(the same disk) and is put in place by one rename; an index that it replaces steps aside first, to `.NAME.replaced-ID`,
-and is deleted last. The maker holds a lock (flock) on its folder, which the kernel drops when the process ends, however
-it ends: an unlocked one is a dead maker's. The next maker of the same name clears it away, or goes on with it, and puts
-a replaced index back where the maker died between the two renames.
-
-Does not know what grows there, nor Java.
+Invariant: under an index's name there is a complete index or nothing new. An index that is replaced is first renamed to
+`.NAME.replaced-ID` and is deleted last. The next maker of the same name deletes a dead maker's folder, or continues in
+it, and puts a replaced index back if the maker died between the two renames.
 """
 
 import contextlib
-import fcntl
 import os
 import shutil
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from corpora.atomic import lock_folder, locked_folder, sibling, siblings
 from corpora.manifest import MANIFEST_NAME
 from reseek.errors import InputError
 
@@ -40,7 +35,7 @@ class Building:
 
     def place(self) -> None:
         """The last thing, after the manifest. Raises InTheWay where another process was faster."""
-        old = _sibling(self._target, _REPLACED, self.folder.name.rpartition("-")[2])
+        old = sibling(self._target, _REPLACED, self.folder.name.rpartition("-")[2])
         try:
             if self._overwrite and _is_index(self._target):
                 os.rename(self._target, old)
@@ -96,8 +91,8 @@ def _clear_dead(target: Path, named: str | Path, can_go_on: Callable[[Path], boo
 
     Returns the folder, locked, of one with which one can go on. Raises BeingMade where a living maker is at work."""
     alive, begun = False, None
-    for folder in _siblings(target, _BUILDING):
-        lock, taken = _lock(folder)
+    for folder in siblings(target, _BUILDING):
+        lock, taken = lock_folder(folder)
         alive = alive or taken
         if lock is None:
             continue
@@ -106,8 +101,8 @@ def _clear_dead(target: Path, named: str | Path, can_go_on: Callable[[Path], boo
         else:
             shutil.rmtree(folder, ignore_errors=True)
             os.close(lock)
-    for old in _siblings(target, _REPLACED):
-        if _sibling(target, _BUILDING, old.name.rpartition("-")[2]).exists():
+    for old in siblings(target, _REPLACED):
+        if sibling(target, _BUILDING, old.name.rpartition("-")[2]).exists():
             continue  # its maker lives
         if target.exists() or not _is_index(old):
             shutil.rmtree(old, ignore_errors=True)
@@ -139,41 +134,8 @@ def _is_index(folder: Path) -> bool:
     return (folder / MANIFEST_NAME).is_file()
 
 
-def _sibling(target: Path, what: str, id: str) -> Path:
-    return target.with_name(f".{target.name}.{what}-{id}")
-
-
-def _siblings(target: Path, what: str) -> list[Path]:
-    prefix = f".{target.name}.{what}-"
-    if not target.parent.is_dir():
-        return []
-    return sorted(path for path in target.parent.iterdir() if path.name.startswith(prefix))
-
-
 def _locked_folder(path: Path, named: str | Path) -> tuple[Path, int | None]:
-    while True:
-        folder = _sibling(path, _BUILDING, uuid.uuid4().hex[:12])
-        try:
-            folder.mkdir(parents=True)
-        except OSError as error:
-            raise InputError(f"{named}: can't be created ({error.strerror}); choose another folder") from None
-        lock, taken = _lock(folder)
-        if not taken and folder.exists():
-            return folder, lock
-        if lock is not None:  # another maker took it for a dead one's before it was locked
-            os.close(lock)
-
-
-def _lock(folder: Path) -> tuple[int | None, bool]:
-    """The lock of a folder, and whether somebody else holds it. Neither where it is gone or the disk knows no locks:
-    then the folder is left alone, since its maker may live."""
     try:
-        lock = os.open(folder, os.O_RDONLY)
-    except OSError:
-        return None, False
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return locked_folder(path)
     except OSError as error:
-        os.close(lock)
-        return None, isinstance(error, BlockingIOError)
-    return lock, False
+        raise InputError(f"{named}: can't be created ({error.strerror}); choose another folder") from None

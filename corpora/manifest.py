@@ -11,7 +11,6 @@ Does not start Java: whether Lucene can open the files is `corpora.index.verify`
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from corpora.atomic import write_text
 from corpora.formats import Format
 from corpora.passages import corpus_fingerprint, read_passages
 from corpora.record import changed_fingerprint
@@ -146,15 +146,7 @@ class HoldsCorpus(Protocol):
 
 def write_manifest(index_dir: Path, manifest: BaseModel) -> None:
     """Write the manifest atomically. Call it when everything else in the folder is final."""
-    part = index_dir / f".{MANIFEST_NAME}.part"
-    try:
-        with part.open("w", encoding="utf-8") as file:
-            file.write(manifest.model_dump_json(indent=2) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, index_dir / MANIFEST_NAME)
-    finally:
-        part.unlink(missing_ok=True)
+    write_text(index_dir / MANIFEST_NAME, manifest.model_dump_json(indent=2) + "\n")
 
 
 def read_manifest(index_dir: str | Path) -> Manifest:

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.learning.curves import Curve, Measured, Point, Result
+from corpora.atomic import write_json
 from reseek.errors import InputError
-from reseek.run.folder import write_json
 
 ROOT = Path(__file__).resolve().parents[2]
 _RESULT = "curve.json"

@@ -6,12 +6,12 @@ time. Does not know how vectors are made.
 """
 
 import hashlib
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from corpora.atomic import new_file
 from corpora.dense.manifest import EncoderRecord
 from reseek.errors import InputError
 
@@ -36,13 +36,8 @@ class Shards:
         if path.exists():
             return self._kept(path, len(texts_N))
         vectors_ND = make()
-        part = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
-            with part.open("wb") as file:
-                np.save(file, vectors_ND)
-            os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
+        with new_file(path) as draft, draft.open("wb") as file:
+            np.save(file, vectors_ND)
         return vectors_ND
 
     def _kept(self, path: Path, rows: int) -> np.ndarray:

@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from corpora.atomic import write_text
 from fictionalhot.builder.records import Rejection
 from reseek.errors import InputError, first_problem
 from reseek.frozen import Record
@@ -91,7 +92,7 @@ class Workspace:
         if stated.is_file() and stated.read_text(encoding="utf-8") != wanted:
             os.close(self._lock)
             raise InputError(f"{stated}: is of another configuration; name another --out, or delete {folder}")
-        write_whole(stated, wanted)
+        write_text(stated, wanted)
 
     def journal(self, stage: str, record: type[Done]) -> Journal[Done]:
         return Journal(self.folder / f"{stage}.jsonl", record)
@@ -104,13 +105,3 @@ class Workspace:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def write_whole(path: Path, text: str) -> None:
-    """The file appears with all of its text or not at all."""
-    growing = path.with_name(f".{path.name}.growing")
-    with growing.open("w", encoding="utf-8", newline="\n") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(growing, path)

@@ -8,11 +8,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from corpora.atomic import write_text
 from corpora.index import ensure_index
 from corpora.manifest import Manifest
 from corpora.record import Passage
 from fictionalhot.builder.inject import Finder, ensure_version
-from fictionalhot.builder.journal import Journal, Workspace, write_whole
+from fictionalhot.builder.journal import Journal, Workspace
 from fictionalhot.builder.prove import World, found, prove
 from fictionalhot.builder.records import Draft, Proof, Rejected, Rejection, Seed
 from fictionalhot.builder.release import Item, ReleaseManifest, gate_report, write_release
@@ -146,7 +147,7 @@ def _lexicon(path: Path, pages: Pages, report: Report) -> Lexicon:
         return Lexicon.load(path)
     report("read the corpus's words", 0, 1)
     lexicon = Lexicon.of(pages.all())
-    write_whole(path, lexicon.dumps())
+    write_text(path, lexicon.dumps())
     report("read the corpus's words", 1, 1)
     return lexicon
 

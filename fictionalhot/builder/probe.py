@@ -18,8 +18,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from corpora.atomic import write_text
 from corpora.progress import PatientBar
-from fictionalhot.builder.journal import Journal, write_whole
+from fictionalhot.builder.journal import Journal
 from fictionalhot.builder.readers import Reader, make_reader
 from fictionalhot.builder.release import Item, read_items
 from reseek.errors import InputError
@@ -148,7 +149,7 @@ def probe_release(
     journal = Journal(out / "answers.jsonl", Given)
     asyncio.run(ask(items, readers, conditions, journal))
     probe = summarise(str(release), items, [reader.name for reader in readers], conditions, journal)
-    write_whole(out / "probe.json", probe.model_dump_json(indent=2) + "\n")
+    write_text(out / "probe.json", probe.model_dump_json(indent=2) + "\n")
     plot(probe, out / "probe.png")
     return probe
 

@@ -6,14 +6,13 @@ Knows nothing of how items were made; the data card says it in the words of the 
 
 import hashlib
 import json
-import os
-import shutil
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from corpora.atomic import replaced_folder
 from fictionalhot.builder.records import Draft, Proof, Rejection, Seed
 from reseek.errors import InputError
 from reseek.frozen import Record
@@ -115,42 +114,37 @@ def write_release(
     """Write a release into `folder`, replacing an older release there. Raises InputError where something else lies."""
     if folder.exists() and any(folder.iterdir()) and not (folder / MANIFEST).is_file():
         raise InputError(f"{folder}: holds something that is no release; name another --out")
-    growing = folder.with_name(f".{folder.name}.growing")
-    shutil.rmtree(growing, ignore_errors=True)
-    growing.mkdir(parents=True)
-    documents = [document for item in items for document in item.draft.documents]
-    _lines(growing / "questions.jsonl", (question_of(item.draft).model_dump(mode="json") for item in items))
-    _lines(growing / "documents.jsonl", (document.passage().model_dump() for document in documents))
-    _lines(growing / "items.jsonl", (item.model_dump(mode="json") for item in items))
-    _lines(growing / "rejected.jsonl", (rejection.model_dump(mode="json") for rejection in rejections))
-    (growing / "gate.json").write_text(gate.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    manifest = ReleaseManifest(
-        format=FORMAT,
-        name=name,
-        proof_level="extractive",
-        backend=backend,
-        seed=seed,
-        items=len(items),
-        documents=len(documents),
-        base_fingerprint=base_fingerprint,
-        corpus_fingerprint=corpus_fingerprint,
-        files={},
-    )
-    sets = Counter(item.seed.source for item in items)
-    types = Counter(item.seed.answer_type.value for item in items)
-    hops = Counter(len(item.seed.hops) for item in items)
-    card = (
-        _templates()
-        .get_template("card.md.jinja")
-        .render(manifest=manifest, gate=gate, sets=sets, types=types, hops=hops, cost=cost)
-    )
-    (growing / "README.md").write_text(card, encoding="utf-8")
-    files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(growing.iterdir())}
-    manifest = manifest.model_copy(update={"files": files})
-    (growing / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    if folder.exists():
-        shutil.rmtree(folder)
-    os.replace(growing, folder)
+    with replaced_folder(folder) as building:
+        documents = [document for item in items for document in item.draft.documents]
+        _lines(building / "questions.jsonl", (question_of(item.draft).model_dump(mode="json") for item in items))
+        _lines(building / "documents.jsonl", (document.passage().model_dump() for document in documents))
+        _lines(building / "items.jsonl", (item.model_dump(mode="json") for item in items))
+        _lines(building / "rejected.jsonl", (rejection.model_dump(mode="json") for rejection in rejections))
+        (building / "gate.json").write_text(gate.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        manifest = ReleaseManifest(
+            format=FORMAT,
+            name=name,
+            proof_level="extractive",
+            backend=backend,
+            seed=seed,
+            items=len(items),
+            documents=len(documents),
+            base_fingerprint=base_fingerprint,
+            corpus_fingerprint=corpus_fingerprint,
+            files={},
+        )
+        sets = Counter(item.seed.source for item in items)
+        types = Counter(item.seed.answer_type.value for item in items)
+        hops = Counter(len(item.seed.hops) for item in items)
+        card = (
+            _templates()
+            .get_template("card.md.jinja")
+            .render(manifest=manifest, gate=gate, sets=sets, types=types, hops=hops, cost=cost)
+        )
+        (building / "README.md").write_text(card, encoding="utf-8")
+        files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(building.iterdir())}
+        manifest = manifest.model_copy(update={"files": files})
+        (building / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
     return manifest
 
 

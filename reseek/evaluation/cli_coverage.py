@@ -8,10 +8,10 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from corpora.atomic import write_text
 from corpora.cli.program import IndexPath, one_line_errors
 from reseek.errors import InputError
 from reseek.evaluation.coverage import KS, Coverage, Share, measure_coverage
-from reseek.run.folder import write_text
 
 
 def coverage(

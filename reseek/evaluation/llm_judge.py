@@ -21,11 +21,11 @@ from jinja2 import Template
 from pydantic import BaseModel, ConfigDict, ValidationError
 from rich.console import Console
 
+from corpora.atomic import write_json
 from reseek.errors import InputError, first_problem
 from reseek.evaluation.judged import FILE, JudgedAnswers
 from reseek.rollout.records import EpisodeRecord
 from reseek.run.command import user_errors
-from reseek.run.folder import write_json
 from reseek.run.terminal import plain
 
 if TYPE_CHECKING:

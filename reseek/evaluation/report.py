@@ -13,9 +13,9 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
+from corpora.atomic import write_json, write_text
 from reseek.evaluation.metrics import SetResult, average, set_result
 from reseek.rollout.records import EpisodeRecord
-from reseek.run.folder import write_json, write_text
 from reseek.run.terminal import plain
 from reseek.statistics import Interval
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from corpora.atomic import write_json
 from corpora.manifest import Kind
 from corpora.passages import read_passages
 from corpora.record import Passage
@@ -18,7 +19,6 @@ from reseek.config.questions import DataSource
 from reseek.config.settings import EvalSettings
 from reseek.evaluation.answer_scan import Sought
 from reseek.questions.record import Question
-from reseek.run.folder import write_json
 from reseek.run.prepare import Prepared, world_of
 
 FILE = "unanswerable.json"

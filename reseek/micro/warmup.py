@@ -17,7 +17,6 @@ import json
 import os
 import platform
 import shutil
-import uuid
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import monotonic
@@ -26,6 +25,7 @@ from typing import Annotated, Any
 import torch
 import typer
 
+from corpora.atomic import new_folder, write_json
 from corpora.index import ensure_index
 from fictionalhot.worlds.small.names import Split
 from fictionalhot.worlds.small.world import WorldFiles, open_world
@@ -162,16 +162,11 @@ async def _rows(world: WorldFiles, settings: WarmupSettings, tokenizer, search: 
 
 
 def write_checkpoint(out: Path, model, tokenizer, manifest: dict[str, Any]) -> None:
-    """The folder `out`, whole or not at all."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    building = out.with_name(f".{out.name}.building-{uuid.uuid4().hex[:12]}")
-    try:
+    """Write a checkpoint folder, complete or not at all."""
+    with new_folder(out) as building:
         model.save_pretrained(building)
         tokenizer.save_pretrained(building)
-        (building / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
-        os.replace(building, out)
-    finally:
-        shutil.rmtree(building, ignore_errors=True)  # gone by now where all went well
+        write_json(building / MANIFEST, manifest)
 
 
 _OUT = Annotated[Path, typer.Option(metavar="FOLDER", help="the checkpoint folder to make; must not exist")]

@@ -6,15 +6,13 @@ deleted. Knows nothing of how rows are read or of what they mean.
 """
 
 import hashlib
-import os
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from corpora.atomic import new_folder, write_text
 from reseek.config.questions import QuestionSource
 from reseek.errors import InputError
 from reseek.questions.layouts import Converted, convert
@@ -106,21 +104,16 @@ def _kept(cache: Path, manifest: SetManifest, key: str, make) -> KnownSet:
             return KnownSet(path, known)
         raise InputError(f"{path}: is not the file that its {_MANIFEST} tells of; delete the folder")
     made: Converted = make()
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    growing = Path(tempfile.mkdtemp(prefix=f".{manifest.name}.", dir=folder.parent))
     try:
-        _write(growing / QUESTIONS, made.questions)
-        rows, digest = file_facts(growing / QUESTIONS)
-        facts = {"rows": rows, "sha256": digest, "left_out": made.left_out, "blank_answers": made.blank_answers}
-        manifest = manifest.model_copy(update=facts)
-        (growing / _MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        try:
-            os.replace(growing, folder)
-        except OSError:  # another run was faster; what stands there was made of the same source
-            if not (folder / _MANIFEST).is_file():
-                raise
-    finally:
-        shutil.rmtree(growing, ignore_errors=True)
+        with new_folder(folder) as building:
+            _write(building / QUESTIONS, made.questions)
+            rows, digest = file_facts(building / QUESTIONS)
+            facts = {"rows": rows, "sha256": digest, "left_out": made.left_out, "blank_answers": made.blank_answers}
+            manifest = manifest.model_copy(update=facts)
+            write_text(building / _MANIFEST, manifest.model_dump_json(indent=2) + "\n")
+    except OSError:  # another run was faster, with the same source
+        if not (folder / _MANIFEST).is_file():
+            raise
     return KnownSet(path, manifest)
 
 

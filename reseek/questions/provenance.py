@@ -9,8 +9,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
+from corpora.atomic import write_json
 from reseek.errors import InputError, first_problem
-from reseek.run.folder import write_json
 
 FILE = "questions.json"
 

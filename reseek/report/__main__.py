@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from corpora.atomic import write_text
 from reseek.errors import InputError
 from reseek.evaluation.results import Evaluation
 from reseek.report import writers
@@ -17,7 +18,6 @@ from reseek.report.page import all_tables, page
 from reseek.report.runs import Training, read_run
 from reseek.report.view import tokenizer_of, viewer
 from reseek.run.command import user_errors
-from reseek.run.folder import write_text
 
 VIEWER = "viewer.html"
 

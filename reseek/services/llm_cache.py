@@ -9,7 +9,7 @@ import json
 import os
 from pathlib import Path
 
-from fictionalhot.builder.journal import write_whole
+from corpora.atomic import write_text
 from reseek.frozen import Record
 
 
@@ -44,7 +44,7 @@ class AnswerCache:
     def put(self, key: str, answer: Answer) -> None:
         path = self._path(key)
         path.parent.mkdir(exist_ok=True)
-        write_whole(path, answer.model_dump_json())
+        write_text(path, answer.model_dump_json())
         folder = os.open(path.parent, os.O_RDONLY)
         os.fsync(folder)
         os.close(folder)

@@ -10,7 +10,6 @@ Knows nothing of episodes.
 import json
 import math
 import os
-import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,6 +26,7 @@ from transformers import (
     set_seed,
 )
 
+from corpora.atomic import replaced_folder
 from reseek.sft.plan import CHECKPOINTS, IGNORED, METRICS, MODEL, ROWS, Plan, last_checkpoint, read_plan
 from reseek.sft.row_order import Order
 
@@ -154,19 +154,16 @@ class Metrics(TrainerCallback):
 
 def write_model(trainer: Trainer, tokenizer: Any, plan: Plan, folder: Path) -> None:
     """Write `model/`, in the policy's dtype, with the tokenizer and its chat template."""
-    building = folder / f".{MODEL}"
     state = trainer.accelerator.get_state_dict(trainer.model)  # gathers the shards: every process takes part
     if trainer.is_world_process_zero():
-        shutil.rmtree(building, ignore_errors=True)
         dtype = getattr(torch, plan.dtype)
         bare = trainer.accelerator.unwrap_model(trainer.model)
         bare.config.dtype = dtype
         # Tied weights are one tensor, and have to stay one.
         cast = {tensor.data_ptr(): tensor.to(dtype) for tensor in state.values()}
-        bare.save_pretrained(building, state_dict={name: cast[tensor.data_ptr()] for name, tensor in state.items()})
-        tokenizer.save_pretrained(building)
-        shutil.rmtree(folder / MODEL, ignore_errors=True)
-        os.replace(building, folder / MODEL)
+        with replaced_folder(folder / MODEL) as building:
+            bare.save_pretrained(building, state_dict={name: cast[tensor.data_ptr()] for name, tensor in state.items()})
+            tokenizer.save_pretrained(building)
     trainer.accelerator.wait_for_everyone()
 
 

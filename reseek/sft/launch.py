@@ -21,6 +21,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
+from corpora.atomic import write_json
 from reseek.agent.episode import EpisodeTexts
 from reseek.agent.methods import Method
 from reseek.config.settings import SftSettings, load_settings
@@ -36,7 +37,7 @@ from reseek.rollout.environment import Room
 from reseek.rollout.records import EpisodeRecord, whole_lines
 from reseek.run import processes
 from reseek.run.claim import check_free, claimed
-from reseek.run.folder import forget_later_steps, open_run, write_json
+from reseek.run.folder import forget_later_steps, open_run
 from reseek.run.preflight import check_budgets, check_model, check_oracle, check_prompts, check_trainable
 from reseek.run.prepare import Prepared, prepare, prepared_model
 from reseek.run.terminal import output_to, terminate_raises, undisturbed

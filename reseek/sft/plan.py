@@ -4,16 +4,14 @@ Invariant: a folder holds one plan; its rows belong to that plan, and a resumed 
 are written whole or not at all.
 """
 
-import os
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from corpora.atomic import replaced_folder, write_json
 from reseek.config.sft import ImitationSettings
 from reseek.errors import InputError, first_problem
-from reseek.run.folder import write_json
 from reseek.sft.rows import Row
 
 PLAN, ROWS, MODEL, CHECKPOINTS, METRICS = "plan.json", "rows", "model", "checkpoints", "metrics.jsonl"
@@ -88,8 +86,7 @@ def write_rows(folder: Path, train: Sequence[Row], validation: Sequence[Row]) ->
     from datasets import Dataset, disable_progress_bars
 
     disable_progress_bars()
-    building = folder / f".{ROWS}.{os.getpid()}"
-    try:
+    with replaced_folder(folder / ROWS) as building:
         for name, rows in (("train", train), ("validation", validation)):
             if not rows:  # nothing could be read back
                 continue
@@ -100,10 +97,6 @@ def write_rows(folder: Path, train: Sequence[Row], validation: Sequence[Row]) ->
                     "length": [len(row.ids) for row in rows],
                 }
             ).save_to_disk(building / name)
-        shutil.rmtree(folder / ROWS, ignore_errors=True)
-        os.replace(building, folder / ROWS)
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
 
 
 def labels_of(row: Row) -> list[int]:

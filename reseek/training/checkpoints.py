@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from corpora.atomic import write_json, write_text
 from reseek.errors import InputError, first_problem
 from reseek.run.checkpoint_layout import (
     ACTOR,
@@ -24,7 +25,6 @@ from reseek.run.checkpoint_layout import (
     step_of,
     tracker_of,
 )
-from reseek.run.folder import write_json, write_text
 
 FILE = "best.json"
 FOLDER = "best"

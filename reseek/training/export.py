@@ -10,12 +10,10 @@ Actors are exported; a critic is refused.
 
 import json
 import logging
-import os
 import pickle
 import shutil
-import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,9 +24,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from torch.distributed.tensor import DTensor, Placement, Shard
 
+from corpora.atomic import new_folder, write_json
 from reseek.errors import InputError, one_line
 from reseek.run.command import user_errors
-from reseek.run.folder import versions, write_json
+from reseek.run.folder import versions
 from reseek.run.terminal import terminate_raises
 from reseek.training.find_checkpoint import Checkpoint, Pick, find_checkpoint
 
@@ -58,21 +57,13 @@ def export(path: str | Path, out: str | Path, dtype: Dtype | None = None, pick: 
     if out.exists():
         raise InputError(f"{out}: exists already; delete it or name another folder")
     checkpoint = find_checkpoint(path, pick)
-    building = out.with_name(f".{out.name}.building-{uuid.uuid4().hex[:12]}")
-    try:
-        _make(building)
+    with ExitStack() as stack:
+        try:
+            building = stack.enter_context(new_folder(out))
+        except OSError as error:
+            raise InputError(f"{out.parent}: no folder can be made there: {error.strerror}") from None
         _write(checkpoint, dtype, building)
-        os.rename(building, out)
-    finally:
-        shutil.rmtree(building, ignore_errors=True)  # gone by now where all went well
     return out
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True)
-    except OSError as error:
-        raise InputError(f"{folder.parent}: no folder can be made there: {error.strerror}") from None
 
 
 def _write(checkpoint: Checkpoint, dtype: Dtype | None, folder: Path) -> None:

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from corpora.atomic import write_text
 from fictionalhot.builder.browse import write_page
 from reseek.report.__main__ import main as report
 from reseek.report.example import main as example
 from reseek.report.view import viewer
-from reseek.run.folder import write_text
 from tests.fictionalhot.test_browse import GATE, NASTY, spoilt
 from tests.support.browser import browser, opened
 from tests.support.evaluations import ScriptedPolicy, question

@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 
+from corpora.atomic import write_json, write_text
 from reseek.agent.episode import StopReason
 from reseek.agent.grammar import Verdict
 from reseek.evaluation.counterfactual_records import FlipRecord
@@ -16,7 +17,6 @@ from reseek.evaluation.results import read_evaluation
 from reseek.report import tables, writers
 from reseek.report.page import all_tables, card
 from reseek.report.published import PUBLISHED
-from reseek.run.folder import write_json, write_text
 from tests.support.evaluations import ScriptedPolicy, question
 from tests.support.reports import HOSTILE, SETS, make_run
 

@@ -7,9 +7,10 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import ConfigKeyError
 
+from corpora.atomic import write_text
 from reseek.errors import InputError, SearchFailed, one_line
 from reseek.run.command import run_command
-from reseek.run.folder import open_run, versions, write_text
+from reseek.run.folder import open_run, versions
 from reseek.run.variables import QUIET_THREADS
 
 

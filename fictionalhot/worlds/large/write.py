@@ -6,14 +6,12 @@ depend on seed, sizes and the generator's version alone. Knows nothing of indexe
 
 import hashlib
 import json
-import os
-import shutil
-import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from corpora.atomic import new_folder, write_text
 from corpora.progress import PatientBar
 from fictionalhot.worlds.large.facts import OF_KIND, Relation, Universe
 from fictionalhot.worlds.large.pages import page
@@ -44,32 +42,25 @@ def write_universe(folder: Path, entities: int, questions: int, seed: int) -> Un
     universe = Universe(seed, entities)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder}: is there already; name another folder")
-    growing = folder.with_name(f".{folder.name}.building-{uuid.uuid4().hex[:12]}")
     try:
-        growing.mkdir(parents=True)
-        files: dict[str, str] = {}
-        with PatientBar("writing the universe", 2 * entities + questions) as bar:
+        with new_folder(folder) as building, PatientBar("writing the universe", 2 * entities + questions) as bar:
+            files: dict[str, str] = {}
             pages = (page(universe, ref).model_dump() for ref in universe.entities())
-            _, files["passages.jsonl"] = _write(growing / "passages.jsonl", pages, bar, 0)
-            facts, files["facts.jsonl"] = _write(growing / "facts.jsonl", _facts(universe), bar, entities, 1 / 3)
+            _, files["passages.jsonl"] = _write(building / "passages.jsonl", pages, bar, 0)
+            facts, files["facts.jsonl"] = _write(building / "facts.jsonl", _facts(universe), bar, entities, 1 / 3)
             asked = (question(universe, number).model_dump(mode="json") for number in range(questions))
-            _, files["questions.jsonl"] = _write(growing / "questions.jsonl", asked, bar, 2 * entities)
-        manifest = UniverseManifest(
-            generator_version=GENERATOR_VERSION,
-            seed=seed,
-            entities=entities,
-            questions=questions,
-            facts=facts,
-            files=files,
-        )
-        (growing / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        if folder.exists():
-            folder.rmdir()
-        os.replace(growing, folder)
+            _, files["questions.jsonl"] = _write(building / "questions.jsonl", asked, bar, 2 * entities)
+            manifest = UniverseManifest(
+                generator_version=GENERATOR_VERSION,
+                seed=seed,
+                entities=entities,
+                questions=questions,
+                facts=facts,
+                files=files,
+            )
+            write_text(building / MANIFEST, manifest.model_dump_json(indent=2) + "\n")
     except OSError as error:
         raise InputError(f"{folder}: can't be written ({error.strerror})") from None
-    finally:
-        shutil.rmtree(growing, ignore_errors=True)
     return manifest
 
 

@@ -8,16 +8,14 @@ Knows nothing of indexes, agents or training.
 
 import hashlib
 import json
-import os
 import random
-import shutil
-import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from corpora.atomic import new_folder, write_text
 from fictionalhot.worlds.small.facts import Company, Entity, Person, Sizes, Town, Work, make_facts
 from fictionalhot.worlds.small.names import Split
 from fictionalhot.worlds.small.pages import render
@@ -148,22 +146,14 @@ def open_world(folder: str | Path) -> WorldFiles:
 
 def _build(folder: Path, seed: int, sizes: WorldSizes) -> WorldFiles:
     splits = {split: make_split(split, sizes.of(split), seed) for split in Split}
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    building = folder.with_name(f".{folder.name}.building-{uuid.uuid4().hex[:12]}")
-    building.mkdir()
-    try:
+    with new_folder(folder) as building:
         files = WorldFiles(building, _manifest_of({}, seed, sizes, splits))
         _write_lines(files.passages, (vars(p) for world in splits.values() for p in world.passages))
         for split, world in splits.items():
             _write_lines(files.questions(split), (question.model_dump(mode="json") for question in world.questions))
         hashes = {path.name: _sha256(path) for path in sorted(building.iterdir())}
         manifest = _manifest_of(hashes, seed, sizes, splits)
-        (building / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        if folder.exists():
-            folder.rmdir()  # empty, or this raises
-        os.replace(building, folder)
-    finally:
-        shutil.rmtree(building, ignore_errors=True)  # gone by now where all went well
+        write_text(building / MANIFEST, manifest.model_dump_json(indent=2) + "\n")
     return WorldFiles(folder, manifest)
 
 

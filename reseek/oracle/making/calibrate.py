@@ -7,7 +7,6 @@ import asyncio
 import hashlib
 import os
 import platform
-import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -20,6 +19,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from corpora.atomic import new_folder, write_text
 from corpora.progress import PatientBar
 from reseek.config.oracle import OracleConfig, OracleName, Unit
 from reseek.config.section import load_section
@@ -29,7 +29,7 @@ from reseek.oracle.making.calibration_card import Card, Mistake, Point
 from reseek.oracle.making.labelled_observations import Good, Labelled, Shown, make_labelled, read_labelled
 from reseek.questions.record import read_questions
 from reseek.run.command import user_errors
-from reseek.run.folder import versions, write_text
+from reseek.run.folder import versions
 from reseek.run.terminal import terminate_raises
 from reseek.run.variables import quiet_models
 
@@ -107,17 +107,11 @@ def calibrate(config: OracleConfig, labelled: Sequence[Labelled], data: dict[str
         )
     scored = Scored.of([s for _, s in kept], [one.good for one, _ in kept], [one.asked.id for one, _ in kept])
     card = _card(config, model_identity(oracle), data, scored, kept, len(labelled), seconds)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-    try:
+    with new_folder(out) as building:
         rows = (one.model_dump_json()[:-1] + f', "score": {score!r}}}\n' for one, score in kept)
-        write_text(part / "scores.jsonl", "".join(rows))
-        draw(part / "curves.png", scored, card)
-        write_text(part / "card.json", card.model_dump_json(indent=2) + "\n")
-        part.chmod(0o755)
-        os.replace(part, out)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+        write_text(building / "scores.jsonl", "".join(rows))
+        draw(building / "curves.png", scored, card)
+        write_text(building / "card.json", card.model_dump_json(indent=2) + "\n")
     return card
 
 

@@ -6,8 +6,6 @@ Training is sized by the clock: go on from a made model with --start-from. """
 import hashlib
 import os
 import platform
-import shutil
-import tempfile
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -16,13 +14,14 @@ from typing import Annotated, Any
 
 import typer
 
+from corpora.atomic import new_folder, write_text
 from corpora.progress import PatientBar
 from reseek.config.oracle import PairForm
 from reseek.errors import InputError
 from reseek.oracle.model_manifest import NAME, OracleManifest
 from reseek.questions.record import Question, read_questions
 from reseek.run.command import user_errors
-from reseek.run.folder import versions, write_text
+from reseek.run.folder import versions
 from reseek.run.terminal import terminate_raises
 from reseek.run.variables import quiet_models
 
@@ -175,16 +174,9 @@ def _auc(model: Any, pairs: list[Any]) -> float | None:
 
 
 def _save(model: Any, manifest: OracleManifest, out: Path) -> None:
-    """Under a temporary name first: OUT is whole or absent."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-    try:
-        model.save_pretrained(str(part), create_model_card=False)
-        write_text(part / NAME, manifest.model_dump_json(indent=2) + "\n")
-        part.chmod(0o755)
-        os.replace(part, out)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+    with new_folder(out) as building:
+        model.save_pretrained(str(building), create_model_card=False)
+        write_text(building / NAME, manifest.model_dump_json(indent=2) + "\n")
 
 
 def _hashes(paths: Iterable[Path]) -> dict[str, str]:

@@ -1,0 +1,75 @@
+"""Files and folders appear complete or not at all; what a dead maker left is deleted, a living one's is kept."""
+
+import fcntl
+import os
+
+import pytest
+
+from corpora.atomic import new_file, new_folder, replaced_folder, write_json, write_text
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_file_replaces_the_older_one_only_when_it_is_complete(tmp_path):
+    path = tmp_path / "deep" / "notes.txt"
+    write_text(path, "old\n")
+    with pytest.raises(ZeroDivisionError), new_file(path) as draft:
+        draft.write_text("half")
+        raise ZeroDivisionError
+    assert path.read_text() == "old\n" and names(path.parent) == ["notes.txt"]
+    write_json(path, {"é": 1})
+    assert path.read_text(encoding="utf-8") == '{\n  "é": 1\n}\n' and names(path.parent) == ["notes.txt"]
+
+
+def test_a_folder_appears_when_the_block_ends(tmp_path):
+    with new_folder(tmp_path / "deep" / "made") as folder:
+        (folder / "part").write_text("1")
+        assert not (tmp_path / "deep" / "made").exists()
+    assert names(tmp_path / "deep") == ["made"] and names(tmp_path / "deep" / "made") == ["part"]
+
+
+def test_nothing_is_left_of_a_block_that_raises(tmp_path):
+    with pytest.raises(ZeroDivisionError), new_folder(tmp_path / "made") as folder:
+        (folder / "part").write_text("1")
+        raise ZeroDivisionError
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("content", ([], ["other"]))
+def test_a_new_folder_takes_the_place_of_an_empty_one_only(tmp_path, content):
+    (tmp_path / "made").mkdir()
+    for name in content:
+        (tmp_path / "made" / name).touch()
+    make = new_folder(tmp_path / "made")
+    if content:
+        with pytest.raises(OSError), make as folder:
+            (folder / "part").touch()
+        assert names(tmp_path / "made") == content
+    else:
+        with make as folder:
+            (folder / "part").touch()
+        assert names(tmp_path / "made") == ["part"]
+    assert names(tmp_path) == ["made"]
+
+
+def test_a_replaced_folder_keeps_nothing_of_the_older_one(tmp_path):
+    for part in ("old", "new"):
+        with replaced_folder(tmp_path / "made") as folder:
+            (folder / part).touch()
+    assert names(tmp_path / "made") == ["new"]
+    with pytest.raises(ZeroDivisionError), replaced_folder(tmp_path / "made"):
+        raise ZeroDivisionError
+    assert names(tmp_path / "made") == ["new"] and names(tmp_path) == ["made"]
+
+
+def test_a_dead_makers_folder_is_deleted_and_a_living_ones_is_kept(tmp_path):
+    for id in ("dead", "alive"):
+        (tmp_path / f".made.building-{id}").mkdir()
+    lock = os.open(tmp_path / ".made.building-alive", os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    with new_folder(tmp_path / "made"):
+        assert ".made.building-dead" not in names(tmp_path)
+    os.close(lock)
+    assert names(tmp_path) == [".made.building-alive", "made"]
