@@ -1,4 +1,4 @@
-# ReSeek's daily commands. `make` alone lists them. What `setup` does is written in reseek/install/setup_env.py.
+# ReSeek's daily commands. `make` alone lists them. What `setup` does is written in deploy/setup.
 
 # PyTorch's public index of CPU builds; asked only where pip's own settings do not lead to the build.
 TORCH_CPU_INDEX ?= https://download.pytorch.org/whl/cpu
@@ -19,10 +19,10 @@ ARGS ?=
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
-setup: ## Make or mend .venv with the whole CPU stack (a few minutes once, then nothing to do)
+setup: ## Make or mend .venv with the whole CPU stack (one to three minutes once, then nothing to do)
 	@command -v "$(PYTHON)" >/dev/null || { echo "make setup: no '$(PYTHON)' here: install Python 3.11 or name one: \
 	make setup PYTHON=/path/to/python3.11" >&2; exit 2; }
-	@"$(PYTHON)" reseek/install/setup_env.py --venv $(VENV) --torch-index $(TORCH_CPU_INDEX)
+	@"$(PYTHON)" -m deploy.setup --venv $(VENV) --torch-index $(TORCH_CPU_INDEX)
 
 demo: setup ## Watch an agent search, judge and answer
 	@$(OFFLINE) $(RUN) -m reseek.demo
@@ -42,5 +42,5 @@ lint: setup ## Style and simple mistakes
 	$(RUN) -m ruff check .
 
 clean: ## Remove caches and build leftovers (not .venv, not outputs/)
-	rm -rf .pytest_cache .ruff_cache .hypothesis build dist reseek/install/vllm-meta/build *.egg-info reseek/install/vllm-meta/*.egg-info
+	rm -rf .pytest_cache .ruff_cache .hypothesis build dist deploy/setup/vllm-meta/build *.egg-info deploy/setup/vllm-meta/*.egg-info
 	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -exec rm -rf {} +
