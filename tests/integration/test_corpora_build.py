@@ -24,6 +24,7 @@ from corpora.record import Passage
 from reseek.errors import InputError
 from reseek.search.lucene import LuceneSearch
 from tests.support.corpora import PASSAGES, WORDS, ask, leftovers, some_queries, write
+from tests.support.interrupts import interruptible
 
 pytest.importorskip("jnius_config")
 pytestmark = pytest.mark.integration
@@ -49,7 +50,7 @@ def copy(index, tmp_path):
 
 
 def run(program, *arguments, **options):
-    command = [sys.executable, "-c", program, *map(str, arguments)]
+    command = interruptible([sys.executable, "-c", program, *map(str, arguments)])
     environment = os.environ | {"PYTHONPATH": os.getcwd()}
     return subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment, **options)
 
