@@ -30,11 +30,12 @@ _DEFAULT = Limits()
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's, but a signal that ends it is no failure of the process: uvicorn would raise it again at the end."""
+    """uvicorn's, but a signal that ends it is no failure of the process: uvicorn would raise it again at the end. A
+    signal that whoever started the process has it ignore (`nohup`, a background job) remains ignored."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        signals = (signal.SIGTERM, signal.SIGINT)
+        signals = [sign for sign in (signal.SIGTERM, signal.SIGINT) if signal.getsignal(sign) != signal.SIG_IGN]
         before = {number: signal.signal(number, self.handle_exit) for number in signals}
         try:
             yield
