@@ -75,11 +75,12 @@ def test_pip_does_what_uv_cannot_and_says_why(venv: Path, capsys) -> None:
     assert "uv failed, pip is asked (error: no such wheel)" in lines[0] and "by pip" in lines[1]
 
 
-def test_without_uv_pip_installs(venv: Path, monkeypatch, capsys) -> None:
+def test_without_uv_pip_installs(venv: Path, capsys) -> None:
     made = setup_of(venv, False)
     made.find_installers()
     assert [tool.name for tool in made.installers] == ["pip"]
-    assert "uv" in made.console.asked[0][0][-1] and "error: no such wheel" in capsys.readouterr().out
+    [line] = capsys.readouterr().out.splitlines()
+    assert made.console.asked[0][0][-1] == tools.UV and f"{tools.UV} cannot be had" in line and "no such wheel" in line
 
 
 def test_nothing_resolves_dependencies(venv: Path) -> None:
@@ -112,6 +113,14 @@ install.index-url='https://install.example'
     }
     assert "UV_DEFAULT_INDEX" not in tools.uv_environment(settings, {"UV_DEFAULT_INDEX": "https://own.example"})
     assert tools.uv_environment(tools.pip_settings(""), {}) == {}
+
+
+def test_the_reason_of_a_failure_is_one_line() -> None:
+    assert tools.reason("Resolving\nerror: No solution found:\n  cause: Because there is no a==1\nhint") == (
+        "cause: Because there is no a==1"
+    )
+    assert tools.reason("Looking\nERROR: No matching a==1\nNOTE: new pip\n") == "ERROR: No matching a==1"
+    assert tools.reason("killed\n") == "killed" and tools.reason("") == "it said nothing"
 
 
 def test_uv_is_pinned() -> None:

@@ -148,14 +148,17 @@ class Setup:
                 raise self.failed(title)
 
     def find_installers(self) -> None:
+        """uv, which pip installs where it is missing, then pip."""
         pip = tools.pip(self.python)
-        with contextlib.ExitStack() as phases:
-            if state.missing([tools.UV], self.packages):
-                phases.enter_context(self.console.phase(tools.UV))
-            uv, why = tools.get_uv(self.console, self.python, self.packages, ROOT)
-        if uv is None:
-            self.console.say(f"{tools.UV} cannot be had, pip installs instead, which takes minutes ({why})")
-        self.installers = [tool for tool in (uv, pip) if tool]
+        if state.missing([tools.UV], self.packages):
+            with self.console.phase(tools.UV) as outcome:
+                if not self.console.run([self.python, "-m", "pip", "install", "--no-deps", tools.UV], ROOT, tools.UV):
+                    why = tools.reason(self.console.last_lines())
+                    outcome.append(f"{tools.UV} cannot be had, pip installs instead, which takes minutes: {why}")
+                    self.installers = [pip]
+                    return
+        settings = tools.pip_settings(self.console.output([self.python, "-m", "pip", "config", "list"], ROOT))
+        self.installers = [tools.uv(self.python, tools.uv_environment(settings, os.environ)), pip]
 
     def install_torch(self) -> None:
         (requirement,) = state.requirements_in((ROOT / TORCH_LOCK).read_text())

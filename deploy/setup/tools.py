@@ -7,12 +7,11 @@ Nothing here resolves dependencies: the lock is complete.
 from __future__ import annotations
 
 import ast
-import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .console import Console, Progress
+from .console import Progress
 from .state import missing
 
 UV = "uv==0.13.9"  # pip installs it into the environment
@@ -71,20 +70,15 @@ def uv_environment(settings, own) -> dict[str, str]:
     return {name: value for name, value in made.items() if name not in own}
 
 
-def get_uv(console: Console, python: str, packages: Path, root: Path) -> tuple[Tool | None, str]:
-    """uv, installed by pip where it is missing; where it cannot be had, None and the reason."""
-    ask = [python, "-m", "pip", "install", "--no-deps", UV]
-    if missing([UV], packages) and not console.run(ask, root, UV):
-        return None, reason(console.last_lines())
-    settings = console.output([python, "-m", "pip", "config", "list"], root)
-    return uv(python, uv_environment(pip_settings(settings), os.environ)), ""
-
-
 def reason(output: str) -> str:
     """The line of a tool's output that says why it failed: its first error, or its last line."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    errors = [line for line in lines if re.match(r"(error|ERROR|fatal|  × )\b", line)]
-    return (errors or lines[-1:] or ["it said nothing"])[0][:160]
+    # uv puts the reason on a line of its own below the error
+    for pattern in (r"(cause:|╰─▶)", r"(error|ERROR|fatal|×)\b"):
+        found = [line for line in lines if re.match(pattern, line)]
+        if found:
+            return found[0][:200]
+    return (lines[-1:] or ["it said nothing"])[0][:200]
 
 
 class Installing(Progress):
