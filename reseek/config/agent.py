@@ -18,7 +18,7 @@ class Prompt(Enum):
 
 
 class ContextPolicy(Enum):
-    """What a No does to the context (DESIGN 3.4)."""
+    """What a No does to the context (docs/method.md, "Context after a verdict")."""
 
     DROP = "drop"
     """The observation is replaced by a short stub; the policy's own words stay."""
@@ -29,7 +29,7 @@ class ContextPolicy(Enum):
 
 
 class TurnUnit(Enum):
-    """What a turn of the budget is (DESIGN 3.5)."""
+    """What one turn of the budget is (docs/method.md, "Turn budget")."""
 
     SEARCH = "search"
     """One SEARCH with its JUDGE; when the budget is spent one answer-only call follows."""

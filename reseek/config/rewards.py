@@ -8,7 +8,7 @@ from reseek.config.section import Section
 
 
 class Aggregate(Enum):
-    """How an episode's verdict rewards become one number (DESIGN 3.8)."""
+    """How an episode's verdict rewards become one number (docs/method.md, "Reward")."""
 
     SUM = "sum"
     """Their sum (the paper's): can be farmed by useless searches rightly judged No."""

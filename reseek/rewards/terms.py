@@ -55,7 +55,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Judging:
-    """The labelled verdicts' rewards (`reward.judge_one`) as one number; 0 where there is none (DESIGN 3.8)."""
+    """The labelled verdicts' rewards (`reward.judge_one`) as one number; 0 without a labelled verdict."""
 
     name: ClassVar[str] = "judge"
     place: ClassVar[Place] = Place.VERDICTS

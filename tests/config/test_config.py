@@ -65,7 +65,7 @@ def test_every_group_of_conf_is_known():
     folders = {path.name for path in CONF.iterdir() if path.is_dir()}
     assert set(GROUPS) <= folders
     assert folders - set(GROUPS) <= {"experiment", "evaluation"}
-    # A group must not take a name that is verl's (DESIGN 4).
+    # A group must not take a name that is verl's: Hydra would merge the two.
     assert not folders & {"data", "model", "reward", "algorithm", "actor", "critic", "ref", "rollout"}
 
 

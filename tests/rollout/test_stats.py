@@ -95,7 +95,7 @@ def test_precision_and_recall_are_of_the_yes():
 
 
 def test_a_verdict_about_nothing_is_no_legal_call():
-    one = stats(YES, GOOD, YES, RIGHT)  # DESIGN 3.6: a verdict without a pending observation is invalid
+    one = stats(YES, GOOD, YES, RIGHT)  # docs/method.md, "Actions": a verdict without a pending observation is invalid
     assert (one.calls, one.legal_calls) == (4, 3)
 
 

@@ -120,4 +120,4 @@ def test_the_references_notice(fault):
 
 
 def test_the_references_have_nothing_against_a_faultless_copy():
-    assert not fails(mutated(credit, Mutation("another comment", "Formulas: DESIGN 3.8.", "Formulas: DESIGN.")))
+    assert not fails(mutated(credit, Mutation("another comment", "Formulas: docs", "Formulas: see docs")))

@@ -3,7 +3,7 @@
 Invariant: a session is one member of its group however many segments it has; cutting an unedited trajectory into more
 segments changes no token's advantage. Tensors are per segment, over the segment's response positions (axis T); what is
 not trained gets 0. All results are float64, whatever came in. Each estimator is one small class with one hook.
-Formulas: DESIGN 3.8.
+Formulas: docs/method.md, "Credit".
 
 Knows nothing of verl's batches, of text, or of how rewards came about.
 """
