@@ -17,9 +17,9 @@ from fictionalhot.builder.records import Draft, Proof, Rejection, Seed
 from reseek.errors import InputError
 from reseek.frozen import Record
 from reseek.questions.record import Hop, Question
+from reseek.questions.release_manifest import MANIFEST, ReleaseManifest
 
 FORMAT = 1
-MANIFEST = "manifest.json"
 
 
 class Item(Record):
@@ -54,24 +54,6 @@ class Gate(Record):
         counts += [("found (d), released", self.released)]
         before = [self.sampled, *(count for _, count in counts)]
         return [(name, n, n / b if b else 0.0) for (name, n), b in zip(counts, before, strict=False)]
-
-
-class ReleaseManifest(Record):
-    """`manifest.json`."""
-
-    format: int
-    name: str
-    proof_level: str
-    """`extractive`: (a), (b), (d), (e). `reader`: (c) as well."""
-    backend: str
-    seed: int
-    items: int
-    documents: int
-    base_fingerprint: str
-    corpus_fingerprint: str
-    """Of base and documents together: what an evaluation's index must have."""
-    files: dict[str, str]
-    """sha256 by file name."""
 
 
 def gate_report(

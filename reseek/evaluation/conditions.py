@@ -16,9 +16,9 @@ from reseek.config.oracle import OracleConfig
 from reseek.config.rewards import RewardConfig
 from reseek.config.settings import EvalSettings
 from reseek.errors import InputError
-from reseek.run.fingerprint import model_fingerprint
+from reseek.policy.fingerprint import model_fingerprint
+from reseek.preparation.prepare import Prepared
 from reseek.run.folder import write_json
-from reseek.run.prepare import Prepared
 
 FILE = "conditions.json"
 

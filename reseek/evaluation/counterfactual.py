@@ -140,8 +140,8 @@ def _replay_run(folder: Path, limit: int | None, controls: int) -> dict[str, Fli
 def _ask(folder: Path, conditions: str, jobs: Sequence[Job]) -> None:
     """Start the engine and the search that the run had, and replay."""
     from reseek.evaluation.conditions import conditions_of
+    from reseek.preparation.prepare import prepare
     from reseek.rollout.engines import load_tokenizer, opened_policy, opened_search
-    from reseek.run.prepare import prepare
 
     settings = load_settings(OmegaConf.create((folder / "config.yaml").read_text(encoding="utf-8")), EvalSettings)
     run_id = uuid.uuid4().hex

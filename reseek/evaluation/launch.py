@@ -26,6 +26,8 @@ from reseek.evaluation.report import WIDTH, Report, table, write_report
 from reseek.evaluation.unanswerable import FILE as UNANSWERABLE
 from reseek.evaluation.unanswerable import Unanswerable, unanswerable
 from reseek.policy.vllm import EngineFailed
+from reseek.preparation.preflight import check_budgets, check_model, check_oracle, check_prompts
+from reseek.preparation.prepare import Prepared, prepare
 from reseek.questions.provenance import write_manifests
 from reseek.questions.record import Question, read_questions
 from reseek.rollout.engines import check_replicas, load_tokenizer, open_room, replicas_wanted
@@ -34,8 +36,6 @@ from reseek.rollout.records import EpisodeRecord
 from reseek.rollout.runner import done_records, episodes_file, run_sets
 from reseek.run import processes
 from reseek.run.folder import open_run, versions, write_json
-from reseek.run.preflight import check_budgets, check_model, check_oracle, check_prompts
-from reseek.run.prepare import Prepared, prepare
 from reseek.run.terminal import output_to, plain, terminate_raises
 from reseek.run.variables import environment
 

@@ -18,8 +18,8 @@ from corpora.record import Passage
 from reseek.config.questions import DataSource
 from reseek.config.settings import EvalSettings
 from reseek.evaluation.answer_scan import Sought
+from reseek.preparation.prepare import Prepared, world_of
 from reseek.questions.record import Question
-from reseek.run.prepare import Prepared, world_of
 
 FILE = "unanswerable.json"
 

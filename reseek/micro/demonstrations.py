@@ -22,8 +22,8 @@ from reseek.errors import SearchFailed
 from reseek.micro.expert import ScriptedPolicy
 from reseek.micro.model import syllable_ids, year_ids
 from reseek.questions.record import Question
+from reseek.rollout.training_row import Row
 from reseek.search import Search
-from reseek.sft.rows import Row
 
 # What the micro model is warmed up for; `conf/agent/micro.yaml` must say the same.
 MICRO_AGENT = AgentConfig(

@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch.nn import functional
 
 from reseek.micro.demonstrations import Renamer
-from reseek.sft.rows import Row
+from reseek.rollout.training_row import Row
 
 _REPORT_EVERY = 100  # steps between lines where no bar can be drawn
 _BUCKET = 8  # batches are cut from this many batches' worth of rows, sorted by length: little padding

@@ -36,10 +36,10 @@ from reseek.micro.held_out import look
 from reseek.micro.imitation import Lesson, imitate
 from reseek.micro.model import make_model, make_tokenizer
 from reseek.questions.record import read_questions
+from reseek.rollout.training_row import Row
 from reseek.run.command import user_errors
 from reseek.run.terminal import terminate_raises
 from reseek.search.lucene import LuceneSearch
-from reseek.sft.rows import Row
 
 RECIPE = 4  # raise it when code here, in demonstrations, scripted or micro changes what a checkpoint becomes
 MANIFEST = "reseek-model.json"

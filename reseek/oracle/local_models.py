@@ -10,7 +10,7 @@ from typing import Any
 
 from reseek.errors import InputError, ScoringFailed
 from reseek.oracle.pairs import Pair
-from reseek.run.fingerprint import model_fingerprint
+from reseek.policy.fingerprint import model_fingerprint
 
 CPU_TOGETHER = 4
 

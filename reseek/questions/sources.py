@@ -13,9 +13,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from fictionalhot.builder.release import MANIFEST, ReleaseManifest
 from reseek.config.questions import QuestionSource
 from reseek.errors import InputError, first_problem, one_line
+from reseek.questions.release_manifest import MANIFEST, ReleaseManifest
 
 TABLES = (".parquet", ".json", ".jsonl.gz")
 """File names' ends that are converted; a .jsonl is ours and read as it is."""

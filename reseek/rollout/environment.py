@@ -14,8 +14,8 @@ from reseek.policy import Policy
 from reseek.policy.text import TextTokenizer
 from reseek.questions.record import Question
 from reseek.rewards.answers import cover_match
-from reseek.rewards.scoring import score_episode
 from reseek.rollout.records import EpisodeRecord, record_of
+from reseek.rollout.scoring import score_episode
 from reseek.search import Search
 
 RECALL_DEPTH = 3  # recall is always measured at least so deep: the paper's top-k

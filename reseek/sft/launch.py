@@ -30,6 +30,8 @@ from reseek.errors import InputError
 from reseek.evaluation.conditions import conditions_of
 from reseek.oracle import make_oracle
 from reseek.policy.vllm import EngineFailed
+from reseek.preparation.preflight import check_budgets, check_model, check_oracle, check_prompts, check_trainable
+from reseek.preparation.prepare import Prepared, prepare, prepared_model
 from reseek.questions.provenance import write_manifests
 from reseek.questions.record import Question, read_questions
 from reseek.rollout.engines import load_tokenizer, opened_policy, opened_search
@@ -38,8 +40,6 @@ from reseek.rollout.records import EpisodeRecord, whole_lines
 from reseek.run import processes
 from reseek.run.claim import check_free, claimed
 from reseek.run.folder import forget_later_steps, open_run
-from reseek.run.preflight import check_budgets, check_model, check_oracle, check_prompts, check_trainable
-from reseek.run.prepare import Prepared, prepare, prepared_model
 from reseek.run.terminal import output_to, terminate_raises, undisturbed
 from reseek.run.variables import environment
 from reseek.sft.plan import METRICS, MODEL, Plan, check_batches, resume_step, write_plan, write_rows

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from corpora.atomic import replaced_folder, write_json
 from reseek.config.sft import ImitationSettings
 from reseek.errors import InputError, first_problem
-from reseek.sft.rows import Row
+from reseek.rollout.training_row import Row
 
 PLAN, ROWS, MODEL, CHECKPOINTS, METRICS = "plan.json", "rows", "model", "checkpoints", "metrics.jsonl"
 IGNORED = -100

@@ -19,14 +19,7 @@ from reseek.config.sft import ImitationSettings, TooLong
 from reseek.errors import InputError
 from reseek.rollout.records import EpisodeRecord
 from reseek.rollout.session_records import SessionRecord
-
-
-@dataclass(frozen=True)
-class Row:
-    """One training row: token ids, and 1 where the agent spoke."""
-
-    ids: tuple[int, ...]
-    mask: tuple[int, ...]
+from reseek.rollout.training_row import Row
 
 
 @dataclass(frozen=True)

@@ -23,14 +23,14 @@ from rich.console import Console
 
 from reseek.config.settings import TrainSettings, load_settings
 from reseek.errors import InputError
+from reseek.preparation.preflight import check_budgets, check_oracle, check_trainable, check_training
+from reseek.preparation.prepare import Prepared, prepare
 from reseek.questions.provenance import write_manifests
 from reseek.run import processes
 from reseek.run.checkpoint_layout import newest_huggingface
 from reseek.run.claim import check_free, claimed
 from reseek.run.command import require_platform
 from reseek.run.folder import forget_later_steps, open_run, write_json
-from reseek.run.preflight import check_budgets, check_oracle, check_trainable, check_training
-from reseek.run.prepare import Prepared, prepare
 from reseek.run.terminal import output_to, terminate_raises, undisturbed
 from reseek.run.variables import environment
 from reseek.training.checkpoints import read_best, resume_step

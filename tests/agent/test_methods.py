@@ -18,7 +18,7 @@ from reseek.errors import PolicyFailed
 from reseek.oracle.literal import LiteralOracle
 from reseek.policy import Sample
 from reseek.questions.record import Question
-from reseek.rewards.scoring import score_episode
+from reseek.rollout.scoring import score_episode
 from reseek.rollout.stats import EpisodeStats
 from tests.support.episodes import SPECIAL, TEXTS, TOKENIZER, Memory, Script, play, spoken
 

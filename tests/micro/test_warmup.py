@@ -19,7 +19,7 @@ from reseek.micro.demonstrations import MICRO_AGENT, Renamer
 from reseek.micro.imitation import Lesson, collate, imitate, losses_of
 from reseek.micro.model import make_model, make_tokenizer, syllable_ids, year_ids
 from reseek.micro.warmup import CAREFUL, HASTY, MANIFEST, WarmupSettings, ensure_micro, warm_up
-from reseek.sft.rows import Row
+from reseek.rollout.training_row import Row
 
 SIZES = WorldSizes(
     Sizes(people=40, towns=12, companies=15, works=15, questions=60),

@@ -14,8 +14,8 @@ from reseek.config.rewards import RewardConfig
 from reseek.oracle.literal import LiteralOracle
 from reseek.questions.record import Question
 from reseek.rewards.reward import Judged, Place, Reward, judge_one
-from reseek.rewards.scoring import score_episode
 from reseek.rewards.terms import ActionPenalty, Answer, Finished, Format, Judging, SearchCost, reward_of, terms_of
+from reseek.rollout.scoring import score_episode
 from tests.support.episodes import Memory, Script, play
 
 PAPER = RewardConfig()

@@ -12,7 +12,7 @@ from reseek.config.oracle import OracleConfig
 from reseek.config.rewards import RewardConfig
 from reseek.oracle.literal import LiteralOracle
 from reseek.questions.record import Question
-from reseek.rewards.scoring import score_episode
+from reseek.rollout.scoring import score_episode
 from reseek.rollout.stats import STATS_KEYS, EpisodeStats, summarise
 from tests.support.episodes import TEXTS, TOKENIZER, Memory, Script, play
 

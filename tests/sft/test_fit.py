@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from reseek.config.sft import ImitationSettings
 from reseek.errors import InputError
 from reseek.micro.model import make_model, make_tokenizer
+from reseek.rollout.training_row import Row
 from reseek.sft.fit import InOrder, Padding, arguments_of
 from reseek.sft.plan import ROWS, Plan, check_batches, labels_of, write_plan, write_rows
 from reseek.sft.row_order import Order
-from reseek.sft.rows import Row
 
 TOKENIZER = make_tokenizer()
 

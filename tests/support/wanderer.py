@@ -8,8 +8,8 @@ from reseek.agent.episode import Episode, prompt_ids, run_episode
 from reseek.policy import Sample
 from reseek.questions.record import Question
 from reseek.rewards.reward import Reward
-from reseek.rewards.scoring import score_episode
 from reseek.rollout.records import EpisodeRecord, record_of
+from reseek.rollout.scoring import score_episode
 from tests.support.evaluations import PASSAGES, question, room
 
 _SAID = (

@@ -11,7 +11,7 @@ from reseek.config.rewards import RewardConfig
 from reseek.config.run import StopOn, WatchSettings
 from reseek.oracle.literal import LiteralOracle
 from reseek.questions.record import Question
-from reseek.rewards.scoring import score_episode
+from reseek.rollout.scoring import score_episode
 from reseek.rollout.stats import EpisodeStats, summarise
 from reseek.training.monitor.collapse import Danger, Signs, Watch, dangers, history_of
 from tests.support.episodes import Memory, Script, play

@@ -15,7 +15,7 @@ from reseek.config.oracle import OracleConfig
 from reseek.config.rewards import RewardConfig
 from reseek.oracle.literal import LiteralOracle
 from reseek.questions.record import Question
-from reseek.rewards.scoring import score_episode
+from reseek.rollout.scoring import score_episode
 from reseek.training.credit.rows import credit_rows, estimator_of
 from reseek.training.credit.token_positions import segment_credits, verdict_credits
 from tests.support.episodes import TOKENIZER, Memory, Script, play, spoken

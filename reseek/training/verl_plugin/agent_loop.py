@@ -26,7 +26,7 @@ from reseek.oracle.actor import oracle_for
 from reseek.policy import Sample
 from reseek.questions.record import Question
 from reseek.rewards.reward import Reward
-from reseek.rewards.scoring import score_episode
+from reseek.rollout.scoring import score_episode
 from reseek.rollout.stats import EpisodeStats
 from reseek.search import Search
 from reseek.search.making import configured_search

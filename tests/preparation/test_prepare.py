@@ -6,7 +6,7 @@ import pytest
 
 from reseek.config.questions import DataSource, QuestionSettings
 from reseek.errors import InputError
-from reseek.run.prepare import evaluation_sets
+from reseek.preparation.prepare import evaluation_sets
 
 UNREACHABLE = {"hub": "nobody/nothing"}
 

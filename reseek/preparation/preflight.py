@@ -18,8 +18,8 @@ from reseek.config.settings import Settings, TrainSettings
 from reseek.errors import InputError
 from reseek.oracle import make_oracle
 from reseek.oracle.making.calibration_card import calibration_of
+from reseek.preparation.prepare import Prepared
 from reseek.questions.record import Question, read_questions
-from reseek.run.prepare import Prepared
 
 
 def check_trainable(settings: Settings) -> None:

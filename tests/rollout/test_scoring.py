@@ -12,7 +12,7 @@ from reseek.config.rewards import RewardConfig
 from reseek.errors import ScoringFailed
 from reseek.questions.record import Question
 from reseek.rewards.reward import Reward
-from reseek.rewards.scoring import score_episode
+from reseek.rollout.scoring import score_episode
 from tests.support.episodes import Memory, Script, play
 
 QUESTION = Question(id="1", question="who?", golden_answers=("Mira",))

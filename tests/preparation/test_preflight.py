@@ -12,8 +12,8 @@ from reseek.config.agent import AgentConfig
 from reseek.config.algo import AlgoSettings
 from reseek.config.run import ClusterSettings
 from reseek.errors import InputError
+from reseek.preparation.preflight import check_algo, check_budgets, check_forward, check_model, check_prompts
 from reseek.questions.record import Question
-from reseek.run.preflight import check_algo, check_budgets, check_forward, check_model, check_prompts
 from tests.support.episodes import TOKENIZER
 
 
