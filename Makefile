@@ -42,5 +42,5 @@ lint: setup ## Style and simple mistakes
 	$(RUN) -m ruff check .
 
 clean: ## Remove caches and build leftovers (not .venv, not outputs/)
-	rm -rf .pytest_cache .ruff_cache .hypothesis build dist deploy/setup/vllm-meta/build *.egg-info deploy/setup/vllm-meta/*.egg-info
+	rm -rf .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis build dist deploy/setup/vllm-meta/build *.egg-info deploy/setup/vllm-meta/*.egg-info
 	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -exec rm -rf {} +

@@ -10,9 +10,9 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from fictionalhot.builder.answers import find_answer
 from fictionalhot.builder.probe import COLUMNS
 from fictionalhot.builder.release import Gate, Item
+from fictionalhot.items.answers import find_answer
 
 
 def page(name: str, items: Sequence[Item], gate: Gate, readers: Sequence[Sequence[str]] = ()) -> str:

@@ -12,7 +12,7 @@ from corpora.manifest import Manifest, check_files
 from corpora.record import Fingerprint, Hit, Passage
 from corpora.snapshot import inject
 from fictionalhot.builder.prove import hop_documents
-from fictionalhot.builder.records import Draft
+from fictionalhot.items.records import Draft
 from reseek.errors import InputError
 from reseek.search.lucene import LuceneSearch
 

@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from corpora.atomic import write_text
-from fictionalhot.builder.records import Rejection
+from fictionalhot.items.records import Rejection
 from reseek.errors import InputError, first_problem
 from reseek.frozen import Record
 

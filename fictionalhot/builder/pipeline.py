@@ -15,10 +15,10 @@ from corpora.record import Passage
 from fictionalhot.builder.inject import Finder, ensure_version
 from fictionalhot.builder.journal import Journal, Workspace
 from fictionalhot.builder.prove import World, found, prove
-from fictionalhot.builder.records import Draft, Proof, Rejected, Rejection, Seed
 from fictionalhot.builder.release import Item, ReleaseManifest, gate_report, write_release
 from fictionalhot.builder.sample import sample
 from fictionalhot.builder.seeds import Pages, read_pages, read_seeds
+from fictionalhot.items.records import Draft, Proof, Rejected, Rejection, Seed
 from fictionalhot.offline.lexicon import Lexicon
 from reseek.frozen import Record
 from reseek.rewards.answers import normalise_answer

@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field
 
-from fictionalhot.builder.answers import answer_type, find_answer, states
-from fictionalhot.builder.records import AnswerType, Check, Document, Draft, Finding, Proof, Reason, Role, Seed
+from fictionalhot.items.answers import answer_type, find_answer, states
+from fictionalhot.items.records import AnswerType, Check, Document, Draft, Finding, Proof, Reason, Role, Seed
 from fictionalhot.offline.inventory import DAYS, MONTHS, SORT_WORDS
 from fictionalhot.offline.lexicon import Lexicon
 from fictionalhot.offline.spans import runs_of

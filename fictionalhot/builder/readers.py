@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from fictionalhot.builder.records import Document
+from fictionalhot.items.records import Document
 from reseek.errors import InputError
 from reseek.policy import Policy
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from corpora.atomic import replaced_folder
-from fictionalhot.builder.records import Draft, Proof, Rejection, Seed
+from fictionalhot.items.records import Draft, Proof, Rejection, Seed
 from reseek.errors import InputError
 from reseek.frozen import Record
 from reseek.questions.record import Hop, Question

@@ -8,7 +8,7 @@ import random
 from collections import defaultdict
 from collections.abc import Sequence
 
-from fictionalhot.builder.records import Seed
+from fictionalhot.items.records import Seed
 
 
 def sample(seeds: Sequence[Seed], count: int, random_seed: int) -> list[Seed]:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from corpora.passages import read_passages
 from corpora.record import Passage
-from fictionalhot.builder.answers import answer_type, find_answer
-from fictionalhot.builder.records import AnswerType, Reason, Rejected, Rejection, Seed
+from fictionalhot.items.answers import answer_type, find_answer
+from fictionalhot.items.records import AnswerType, Reason, Rejected, Rejection, Seed
 from reseek.questions.record import Question, read_questions
 from reseek.rewards.answers import normalise_answer
 

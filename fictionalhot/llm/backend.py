@@ -13,8 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from corpora.record import Passage
-from fictionalhot.builder.queries import hop_queries
-from fictionalhot.builder.records import (
+from fictionalhot.items.records import (
     Document,
     Draft,
     Fact,
@@ -27,6 +26,7 @@ from fictionalhot.builder.records import (
     Role,
     Seed,
 )
+from fictionalhot.offline.queries import hop_queries
 from reseek.errors import first_problem
 from reseek.services.llm_cache import Answer, AnswerCache
 from reseek.services.llm_client import LlmClient, LlmConfig

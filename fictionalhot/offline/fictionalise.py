@@ -11,9 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from corpora.record import Passage
-from fictionalhot.builder.answers import answer_type, find_answer, states
-from fictionalhot.builder.queries import hop_queries
-from fictionalhot.builder.records import (
+from fictionalhot.items.answers import answer_type, find_answer, states
+from fictionalhot.items.records import (
     AnswerType,
     Document,
     Draft,
@@ -27,6 +26,7 @@ from fictionalhot.builder.records import (
 from fictionalhot.offline.invent import Inventor
 from fictionalhot.offline.inventory import ADJECTIVES, NUMBER_WORDS
 from fictionalhot.offline.lexicon import Lexicon
+from fictionalhot.offline.queries import hop_queries
 from fictionalhot.offline.renaming import Renamer, stays
 from fictionalhot.offline.words import latin, words_of
 from reseek.rewards.answers import normalise_answer

@@ -6,7 +6,7 @@ Invariant: a word is given once, and only if `taken` says that nobody else has i
 import random
 from collections.abc import Callable, Collection
 
-from fictionalhot.builder.records import Kind
+from fictionalhot.items.records import Kind
 from fictionalhot.worlds.small.names import SYLLABLES
 
 _ENDINGS: dict[Kind, tuple[str, ...]] = {

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from fictionalhot.builder.records import Kind, Renaming
+from fictionalhot.items.records import Kind, Renaming
 from fictionalhot.offline.invent import Inventor
 from fictionalhot.offline.inventory import CLOCK, CONNECTORS, DAYS, MONTHS, NATIONS, ROMAN, SORT_WORDS
 from fictionalhot.offline.lexicon import Lexicon

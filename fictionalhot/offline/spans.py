@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fictionalhot.builder.records import Kind
+from fictionalhot.items.records import Kind
 from fictionalhot.offline.inventory import (
     CONNECTORS,
     DAYS,

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fictionalhot.builder.journal import Journal, Workspace
-from fictionalhot.builder.records import Reason, Rejection
+from fictionalhot.items.records import Reason, Rejection
 from reseek.errors import InputError
 from reseek.frozen import Record
 

@@ -7,8 +7,8 @@ import pytest
 
 from fictionalhot.builder.audit import Base, audit, audit_item, contradictions, plain
 from fictionalhot.builder.prove import found, prove
-from fictionalhot.builder.records import Check, Draft, Fact, Kind, Reason, Renaming
 from fictionalhot.builder.release import Item
+from fictionalhot.items.records import Check, Draft, Fact, Kind, Reason, Renaming
 from tests.support.broken import WAYS, planted
 from tests.support.fiction import PASSAGES, drafts, items, world
 

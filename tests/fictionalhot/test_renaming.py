@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from corpora.record import Passage
 from fictionalhot.builder.prove import is_renamed
-from fictionalhot.builder.records import Document, Draft, Fiction, Kind, Reason, Rejected, Role
 from fictionalhot.builder.seeds import Pages, make_seed
+from fictionalhot.items.records import Document, Draft, Fiction, Kind, Reason, Rejected, Role
 from fictionalhot.offline.fictionalise import Offline
 from fictionalhot.offline.invent import Inventor
 from fictionalhot.offline.renaming import Renamer

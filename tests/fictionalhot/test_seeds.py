@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fictionalhot.builder.answers import answer_type, find_answer, states
-from fictionalhot.builder.records import AnswerType, Reason
 from fictionalhot.builder.sample import sample
 from fictionalhot.builder.seeds import Pages, read_seeds
+from fictionalhot.items.answers import answer_type, find_answer, states
+from fictionalhot.items.records import AnswerType, Reason
 from reseek.errors import InputError
 from tests.support.fiction import PASSAGES, QUESTIONS, seeds
 

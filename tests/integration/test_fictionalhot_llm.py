@@ -13,7 +13,7 @@ import pytest
 
 from fictionalhot.builder.journal import Journal
 from fictionalhot.builder.prove import prove
-from fictionalhot.builder.records import Draft, Rejection
+from fictionalhot.items.records import Draft, Rejection
 from fictionalhot.llm.backend import OpenAIBackend, estimate
 from reseek.errors import InputError
 from reseek.services.llm_cache import Answer, AnswerCache

@@ -16,7 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import cycle, islice
 from pathlib import Path
 
-from fictionalhot.builder.records import Reason
+from fictionalhot.items.records import Reason
 from tests.support.fiction import drafts
 from tests.support.runs import ROOT
 from tests.support.services import free_port

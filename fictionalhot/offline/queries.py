@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from fictionalhot.builder.records import Document, Fiction, Role
+from fictionalhot.items.records import Document, Fiction, Role
 from fictionalhot.offline.inventory import FUNCTION_WORDS
 from fictionalhot.offline.words import words_of
 

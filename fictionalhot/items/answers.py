@@ -2,7 +2,7 @@
 
 import re
 
-from fictionalhot.builder.records import AnswerType
+from fictionalhot.items.records import AnswerType
 from reseek.rewards.answers import normalise_answer
 
 _MONTH = re.compile(
