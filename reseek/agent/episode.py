@@ -13,9 +13,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import cached_property
 
 from corpora.record import Hit
-from reseek.agent.context import Source, Trajectory
+from reseek.agent.context import Segment, Source, Trajectory, segments
 from reseek.agent.grammar import INVALID, Action, Parsed, Verdict, neutralise, parse
 from reseek.agent.methods import Method
 from reseek.agent.observation import Observation, Span, observed
@@ -95,6 +96,11 @@ class Episode:
     answer: str | None
     seconds: float
     error: str | None = None
+
+    @cached_property
+    def segments(self) -> tuple[Segment, ...]:
+        """The training rows."""
+        return segments(self.trajectory)
 
     @property
     def legal_calls(self) -> int:

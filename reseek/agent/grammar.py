@@ -60,6 +60,7 @@ _DANGERS = (
 )
 _BRACKETS = frozenset("<>|[]")
 _KEEP_CONTROLS = frozenset("\n\t")
+_ASCII_CONTROLS = {code: None for code in (*range(32), 127) if chr(code) not in _KEEP_CONTROLS}
 # Removed by normalisers though their category is another: U+FFFD, and two that were marks in older tables.
 _VANISHING = frozenset("\ufffd\u1cf2\u1cf3")
 
@@ -117,15 +118,20 @@ def neutralise(text: str, control_tokens: Sequence[str] = ()) -> str:
     they are invisible and could split a tag. It holds for the text as it stands and for what Unicode normalisation,
     lower case or stripped accents make of it, as a tokenizer may do before it looks for its tokens. Idempotent.
     """
-    text = "".join(
-        char for char in text if char in _KEEP_CONTROLS or unicodedata.category(char) not in ("Cf", "Cc", "Cs", "Co")
-    )
+    if text.isascii():
+        text = text.translate(_ASCII_CONTROLS)
+    else:
+        text = "".join(filter(_is_kept, text))
     dangers = _dangers(tuple(control_tokens))
     while True:
         safe = _defuse(text, dangers)
         if safe == text:
             return safe
         text = safe  # what was nested may stand whole now
+
+
+def _is_kept(char: str) -> bool:
+    return char in _KEEP_CONTROLS or unicodedata.category(char) not in ("Cf", "Cc", "Cs", "Co")
 
 
 def is_markup(token: str) -> bool:

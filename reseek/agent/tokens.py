@@ -121,6 +121,8 @@ def token_span(tokenizer: Tokenizer, ids: Sequence[int], start: int, end: int) -
         return 0, 0
     counts = range(len(ids) + 1)
     last = len(ids)
-    if characters(last - 1) >= end:  # seldom: sampling stops with the token that completes the action
+    if characters(last - 1) >= end:  # rare: sampling stops with the token that completes the action
         last = bisect_left(counts, end, key=characters)
-    return bisect_right(counts, start, hi=last, key=characters) - 1, last
+    if characters(1) > start:  # often: the action is the first that is said
+        return 0, last
+    return bisect_right(counts, start, lo=2, hi=last, key=characters) - 1, last

@@ -8,7 +8,7 @@ go.
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 
-from reseek.agent.context import Append, Source, Trajectory, segments
+from reseek.agent.context import Append, Source, Trajectory
 from reseek.agent.episode import Call, Episode, StopReason
 from reseek.agent.grammar import Action, Verdict
 from reseek.rewards.answers import normalise_answer
@@ -85,7 +85,7 @@ class EpisodeStats:
         """The counts of an episode that has a reward (a FAILED one has none)."""
         verdicts = [observation.verdict for observation in episode.observations]
         labelled = [judged for judged in reward.judged if judged.label is not None]
-        rows = segments(episode.trajectory)
+        rows = episode.segments
         answer = _answer_call(episode)
         right = _logprobs(episode.trajectory, answer) if answer is not None and reward.exact_match else ()
         return cls(
@@ -106,7 +106,7 @@ class EpisodeStats:
             legal_calls=episode.legal_calls,
             segments=len(rows),
             sampled_tokens=episode.trajectory.sampled_count,
-            trained_tokens=sum(sum(row.mask) for row in rows),
+            trained_tokens=sum(row.trained_count for row in rows),
             fed_tokens=sum(len(row.ids) for row in rows),
             answered=int(episode.stop is not StopReason.FAILED and episode.answer is not None),
             seconds=episode.seconds,

@@ -3,7 +3,7 @@
 The check of that sentence is applied to `reseek.agent.context` and, to see that it can fail, to copies with a fault in
 them. """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import ModuleType
 
 import pytest
@@ -91,9 +91,10 @@ def check(history: History, module: ModuleType = context) -> None:
     """The invariant of `reseek.agent.context`, asserted of the `segments` of `module`."""
     trajectory, replay = history.trajectory, history.replay
     rows = module.segments(trajectory)
-    assert trajectory.context == tuple(replay.context)
-    assert trajectory.prompt_length == history.prompt_length
-    assert trajectory.sampled_count == len(replay.sampled)
+    for same in (trajectory, module.Trajectory(trajectory.events)):  # grown event by event, and made of all at once
+        assert same.context == tuple(replay.context)
+        assert same.prompt_length == history.prompt_length
+        assert same.sampled_count == len(replay.sampled)
 
     order = [number for row in rows for number in row.sampled if number != NOT_TRAINED]
     assert order == list(range(len(replay.sampled)))
@@ -159,14 +160,24 @@ FAULTS = [
         "            ids[event.start : event.end] = event.ids\n            # After",
         "            ids[event.start : event.end + 1] = event.ids\n            # After",
     ),
-    Mutation("the cut comes one token early", "number != NOT_TRAINED) + 1", "number != NOT_TRAINED)"),
-    Mutation("the cut comes one token late", "number != NOT_TRAINED) + 1", "number != NOT_TRAINED) + 2"),
-    Mutation("the cut is behind the first sampled token", "end = max(i for i", "end = min(i for i"),
+    Mutation("the cut comes one token early", "            end = len(ids)\n", "            end = len(ids) - 1\n"),
+    Mutation(
+        "the cut comes one token late",
+        "tuple(ids[:end]), tuple(sampled[:end])",
+        "tuple(ids[: end + 1]), tuple(sampled[: end + 1])",
+    ),
+    Mutation(
+        "the cut is behind the first sampled token",
+        "            end = len(ids)\n",
+        "            end = end or len(ids) - length + 1\n",
+    ),
+    Mutation("the cut is where the last event ended", "        if trained and length:\n", "        if end or trained:\n"),
+    Mutation("the row after an edit begins with the cut of the row before", "            end = 0\n", ""),
     Mutation(
         "rows without a sampled token are emitted",
-        "            end = max(i for i, number in enumerate(sampled) if number != NOT_TRAINED) + 1\n            rows",
-        "            end = max(i for i, number in enumerate(sampled) if number != NOT_TRAINED) + 1\n"
-        "        else:\n            end = len(ids)\n        if end:\n            rows",
+        "        if end:\n            rows.append(\n                Segment(tuple(ids[:end]), tuple(sampled[:end]), ",
+        "        if ids:\n            whole = end or None\n            rows.append(\n"
+        "                Segment(tuple(ids[:whole]), tuple(sampled[:whole]), ",
     ),
     Mutation("the last row is forgotten", "    close()\n    return tuple(rows)", "    return tuple(rows)"),
     Mutation(
@@ -193,8 +204,16 @@ FAULTS = [
     ),
     Mutation(
         "the context forgets an edit",
-        "                context[event.start : event.end] = event.ids\n",
-        "                context.extend(event.ids)\n",
+        "(*context[: event.start], *event.ids, *context[event.end :])",
+        "(*context, *event.ids)",
+    ),
+    Mutation("the context loses what follows an edit", ", *context[event.end :])", ")"),
+    Mutation("the context is folded from before the last event", "_after(self._folded, event)", "self._folded"),
+    Mutation("an edit loses the count of sampled tokens", "_Folded(edited, before.sampled_count,", "_Folded(edited, 0,"),
+    Mutation(
+        "a prompt after the beginning counts as prompt",
+        "(0 if begun else length)",
+        "(length if event.source is Source.PROMPT else 0)",
     ),
 ]
 
@@ -233,6 +252,11 @@ def test_a_no_forks():
     )
 
 
+def test_an_edit_ends_the_prompt():
+    t = Trajectory().append(P, [1]).edit(1, 1, [5]).append(P, [2])
+    assert t.prompt_length == Trajectory(t.events).prompt_length == 1
+
+
 def test_what_is_said_after_the_last_sampled_token_is_no_row():
     said = Trajectory().append(P, [1]).append(Y, [2]).append(OBS, [3])
     edited = said.edit(1, 3, [4])
@@ -265,3 +289,4 @@ def test_a_trajectory_never_changes():
     t = Trajectory().append(P, [1]).append(Y, [2])
     t.append(Y, [3]), t.edit(1, 2)
     assert t.context == (1, 2) and len(t.events) == 2
+    assert replace(t, events=t.events[:1]).context == (1,) and t == Trajectory(t.events)
