@@ -18,7 +18,7 @@ from reseek.config.rewards import RewardConfig
 from reseek.oracle.literal import LiteralOracle
 from reseek.policy import Sample
 from reseek.questions.record import Question
-from reseek.rollout.environment import Room
+from reseek.rollout.environment import Environment
 from reseek.rollout.records import EpisodeRecord
 from reseek.rollout.runner import run_sets
 
@@ -83,8 +83,10 @@ async def evaluate(workload: Workload, engine: Engine, folder: Path, concurrency
     stage = Stage(workload, engine)
     texts = EpisodeTexts.of(stage)
     agent = workload.agent
-    room = Room(stage, stage, LiteralOracle(), texts, agent, OracleConfig(threshold=0.5), RewardConfig(), "benchmark")
-    records = (await run_sets({SET: stage.questions()}, room, folder, concurrency))[SET]
+    environment = Environment(
+        stage, stage, LiteralOracle(), texts, agent, OracleConfig(threshold=0.5), RewardConfig(), "benchmark"
+    )
+    records = (await run_sets({SET: stage.questions()}, environment, folder, concurrency))[SET]
     if len(records) != len(workload.episodes) or any(record.failed for record in records):
         raise WorkDiffers("not every planned episode came to its end")
     return records

@@ -62,25 +62,22 @@ def jobs_of(methods: Sequence[str], turns: Sequence[int], units: Sequence[str]) 
 
 @dataclass
 class OneEngine:
-    """Opens rooms that share one policy, started for the first of them. The jobs' settings of the engine are equal."""
+    """Opens environments that share one policy, started for the first of them. The jobs' settings of the engine are
+    equal."""
 
     stack: contextlib.ExitStack
     policy: Any = field(default=None)
 
     @contextlib.contextmanager
-    def open_room(self, settings, model: str, index: Path | None, tokenizer: Any, conditions: str) -> Iterator[Any]:
-        from reseek.agent.episode import EpisodeTexts
-        from reseek.oracle import make_oracle
-        from reseek.rollout.engines import opened_policy, opened_search
-        from reseek.rollout.environment import Room
+    def open_environment(
+        self, settings, model: str, index: Path | None, tokenizer: Any, conditions: str
+    ) -> Iterator[Any]:
+        from reseek.rollout.engines import open_environment, opened_policy
 
         if self.policy is None:
             self.policy = self.stack.enter_context(opened_policy(settings, model, tokenizer))
-        texts, oracle = EpisodeTexts.of(tokenizer), make_oracle(settings.oracle)
-        with opened_search(settings, index) as search:
-            yield Room(
-                self.policy, search, oracle, texts, settings.agent, settings.oracle, settings.rewards, conditions
-            )
+        with open_environment(settings, model, index, tokenizer, conditions, self.policy) as environment:
+            yield environment
 
 
 def run_jobs(jobs: Sequence[Job], out: Path, overrides: Sequence[str]) -> list[Path]:
@@ -97,7 +94,7 @@ def run_jobs(jobs: Sequence[Job], out: Path, overrides: Sequence[str]) -> list[P
     before = processes.shared_memory()
     try:
         with contextlib.ExitStack() as stack:
-            engines = Engines(run_id, OneEngine(stack).open_room)
+            engines = Engines(run_id, OneEngine(stack).open_environment)
             return [evaluate(config, engines) for config in configs]
     finally:
         processes.end_processes(run_id)

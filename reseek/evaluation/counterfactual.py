@@ -20,9 +20,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from reseek.agent.episode import EpisodeTexts, StopReason
+from reseek.agent.episode import StopReason
 from reseek.agent.grammar import Verdict
-from reseek.config.agent import AgentConfig
 from reseek.config.settings import EvalSettings, load_settings
 from reseek.errors import InputError
 from reseek.evaluation.counterfactual_records import Effect, FlipRecord, Flips, count_flips, flips_file, read_flips
@@ -30,15 +29,14 @@ from reseek.evaluation.impact import Step, judged_steps
 from reseek.evaluation.replay import FLIPPED, NotReplayed, replay
 from reseek.evaluation.report import WIDTH
 from reseek.evaluation.results import read_evaluation
-from reseek.policy import Policy
 from reseek.rewards.answers import exact_match
+from reseek.rollout.environment import Environment
 from reseek.rollout.records import EpisodeRecord
 from reseek.rollout.runner import open_file
 from reseek.run import processes
 from reseek.run.command import user_errors
 from reseek.run.terminal import output_to, plain, terminate_raises
 from reseek.run.variables import environment
-from reseek.search import Search
 
 Job = tuple[Step, Verdict]
 
@@ -46,11 +44,7 @@ Job = tuple[Step, Verdict]
 async def replay_steps(
     jobs: Sequence[Job],
     folder: Path,
-    *,
-    policy: Policy,
-    search: Search,
-    texts: EpisodeTexts,
-    agent: AgentConfig,
+    environment: Environment,
     concurrency: int,
 ) -> None:
     """Replay each step with its verdict and append what came of it; at most `concurrency` at once."""
@@ -60,9 +54,7 @@ async def replay_steps(
         for step, verdict in waiting:  # all workers take from one iterator
             record, episode, error = step.record, None, None
             try:
-                episode = await replay(
-                    record, step.index, verdict, policy=policy, search=search, texts=texts, agent=agent
-                )
+                episode = await replay(record, step.index, verdict, environment)
                 if episode.stop is StopReason.FAILED:
                     error = episode.error
             except NotReplayed as why:
@@ -141,7 +133,7 @@ def _ask(folder: Path, conditions: str, jobs: Sequence[Job]) -> None:
     """Start the engine and the search that the run had, and replay."""
     from reseek.evaluation.conditions import conditions_of
     from reseek.preparation.prepare import prepare
-    from reseek.rollout.engines import load_tokenizer, opened_policy, opened_search
+    from reseek.rollout.engines import load_tokenizer, open_environment
 
     settings = load_settings(OmegaConf.create((folder / "config.yaml").read_text(encoding="utf-8")), EvalSettings)
     run_id = uuid.uuid4().hex
@@ -152,20 +144,8 @@ def _ask(folder: Path, conditions: str, jobs: Sequence[Job]) -> None:
     tokenizer = load_tokenizer(settings.policy, prepared.model)
     with output_to(folder / "counterfactual.log", settings.run.verbose), terminate_raises():
         try:
-            with (
-                opened_policy(settings, prepared.model, tokenizer) as policy,
-                opened_search(settings, prepared.index) as s,
-            ):
-                work = replay_steps(
-                    jobs,
-                    folder,
-                    policy=policy,
-                    search=s,
-                    texts=EpisodeTexts.of(tokenizer),
-                    agent=settings.agent,
-                    concurrency=settings.evaluation.concurrency,
-                )
-                asyncio.run(work)
+            with open_environment(settings, prepared.model, prepared.index, tokenizer, conditions) as opened:
+                asyncio.run(replay_steps(jobs, folder, opened, settings.evaluation.concurrency))
         finally:
             processes.end_processes(run_id)
 

@@ -30,8 +30,8 @@ from reseek.preparation.preflight import check_budgets, check_model, check_oracl
 from reseek.preparation.prepare import Prepared, prepare
 from reseek.questions.provenance import write_manifests
 from reseek.questions.record import Question, read_questions
-from reseek.rollout.engines import check_replicas, load_tokenizer, open_room, replicas_wanted
-from reseek.rollout.environment import Asker, Room
+from reseek.rollout.engines import check_replicas, load_tokenizer, open_environment, replicas_wanted
+from reseek.rollout.environment import Environment, Player
 from reseek.rollout.records import EpisodeRecord
 from reseek.rollout.runner import done_records, episodes_file, run_sets
 from reseek.run import processes
@@ -46,10 +46,12 @@ class EvaluationFailed(Exception):
 
 @dataclass(frozen=True)
 class Engines:
-    """Who opens rooms for evaluations in a row, which share an engine so; its owner cleans up after `run_id`."""
+    """Opens the environments of evaluations in a row, which share one engine; its owner cleans up after `run_id`."""
 
     run_id: str
-    open_room: Callable[[EvalSettings, str, Path | None, Any, str], contextlib.AbstractContextManager[Room]]
+    open_environment: Callable[
+        [EvalSettings, str, Path | None, Any, str], contextlib.AbstractContextManager[Environment]
+    ]
 
 
 def evaluate(config: DictConfig, engines: Engines | None = None) -> Path:
@@ -151,19 +153,19 @@ def _ask(
     with Display(console, {name: len(questions) for name, questions in sets.items()}) as display:
         display.say(f"starting {engine}")
         started = monotonic()
-        opened: contextlib.AbstractContextManager[Asker]
+        opened: contextlib.AbstractContextManager[Player]
         if engines is not None:
-            opened = engines.open_room(settings, prepared.model, prepared.index, tokenizer, conditions)
+            opened = engines.open_environment(settings, prepared.model, prepared.index, tokenizer, conditions)
         elif replicas > 1:
             from reseek.rollout.ray_pool import open_replicas
 
             opened = open_replicas(settings, replicas, prepared.model, prepared.index, conditions, run_id)
         else:
-            opened = open_room(settings, prepared.model, prepared.index, tokenizer, conditions)
-        with opened as asker:
+            opened = open_environment(settings, prepared.model, prepared.index, tokenizer, conditions)
+        with opened as player:
             display.say(f"{engine} (ready after {monotonic() - started:.0f} s)")
             at_once = settings.evaluation.concurrency * replicas
-            return asyncio.run(run_sets(sets, asker, folder, at_once, display.count))
+            return asyncio.run(run_sets(sets, player, folder, at_once, display.count))
 
 
 def _report(

@@ -1,22 +1,21 @@
 """Play a recorded episode again up to one verdict, give the verdict that is wanted, let the policy go on from there.
 
-It is the project's own `run_episode` that plays: its policy first says what was recorded, its search is asked the same
+The evaluation's own environment plays: its policy first says what was recorded, its search is asked the same
 queries again. Invariant: the context in which the live policy first speaks is, but for the verdict's own tokens and
 what they do, the recorded one; where the search no longer brings what it brought (or the verdict can't be put), the
 step is not replayed and says why: it is no result. Knows nothing of metrics or files.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reseek.agent.context import Append, Source, Trajectory
-from reseek.agent.episode import Episode, EpisodeTexts, run_episode
+from reseek.agent.episode import Episode
 from reseek.agent.grammar import Action, Verdict, parse
 from reseek.agent.tokens import token_span
-from reseek.config.agent import AgentConfig
 from reseek.policy import Policy, Sample, Tokenizer
+from reseek.rollout.environment import Environment
 from reseek.rollout.records import EpisodeRecord
-from reseek.search import Search
 
 FLIPPED = {Verdict.YES: Verdict.NO, Verdict.NO: Verdict.YES}
 
@@ -86,11 +85,7 @@ async def replay(
     record: EpisodeRecord,
     index: int,
     verdict: Verdict,
-    *,
-    policy: Policy,
-    search: Search,
-    texts: EpisodeTexts,
-    agent: AgentConfig,
+    environment: Environment,
 ) -> Episode:
     """The episode as it would have gone with `verdict` on observation `index`. Raises NotReplayed, and what the policy
     raises."""
@@ -103,8 +98,7 @@ async def replay(
     turns = turns_of(trajectory)[: call + 1]
     said = turns[-1].sample.ids
     same = record.observations[index].verdict is verdict
-    given = said if same else with_verdict(texts.tokenizer, said, verdict)
+    given = said if same else with_verdict(environment.texts.tokenizer, said, verdict)
     prompt = trajectory.context[: trajectory.prompt_length]
-    own = agent if record.context is None else agent.model_copy(update={"context": record.context})
-    player = _Prompter(turns, given, policy)
-    return await run_episode(prompt, policy=player, search=search, texts=texts, agent=own, question=record.question)
+    prompter = _Prompter(turns, given, environment.policy)
+    return await replace(environment, policy=prompter).episode(record.asked, prompt)

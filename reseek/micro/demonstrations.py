@@ -12,16 +12,22 @@ holds a fact of one. Knows nothing of models or optimisers.
 import asyncio
 import random
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import torch
 
-from reseek.agent.context import segments
-from reseek.agent.episode import EpisodeTexts, prompt_ids, run_episode
+from reseek.agent.episode import EpisodeTexts
 from reseek.config.agent import AgentConfig, ContextPolicy, Prompt
+from reseek.config.oracle import OracleConfig
+from reseek.config.rewards import RewardConfig
 from reseek.errors import SearchFailed
 from reseek.micro.expert import ScriptedPolicy
 from reseek.micro.model import syllable_ids, year_ids
+from reseek.oracle.literal import LiteralOracle
+from reseek.policy import Tokenizer
 from reseek.questions.record import Question
+from reseek.rollout.environment import Environment
 from reseek.rollout.training_row import Row
 from reseek.search import Search
 
@@ -38,6 +44,12 @@ MICRO_AGENT = AgentConfig(
 )
 
 
+def micro_environment(policy: Any, tokenizer: Tokenizer, search: Search) -> Environment:
+    """The environment of the micro model, with the literal oracle."""
+    texts, labels = EpisodeTexts.of(tokenizer), OracleConfig(threshold=0.5)
+    return Environment(policy, search, LiteralOracle(), texts, MICRO_AGENT, labels, RewardConfig())
+
+
 async def demonstrate(
     questions: Sequence[Question],
     *,
@@ -49,21 +61,16 @@ async def demonstrate(
     at_once: int = 64,
 ) -> list[Row]:
     """The rows of one scripted episode per question, in the questions' order. Raises SearchFailed."""
-    texts = EpisodeTexts.of(tokenizer)
+    environment = micro_environment(None, tokenizer, search)
 
     async def play(number: int, question: Question) -> list[Row]:
         rng = random.Random(f"demonstration {seed} {number} {question.id}")
         expert = ScriptedPolicy(tokenizer, question, rng, carelessness, laziness)
-        episode = await run_episode(
-            prompt_ids(tokenizer, MICRO_AGENT, question.question),
-            policy=expert,
-            search=expert.watching(search),
-            texts=texts,
-            agent=MICRO_AGENT,
-        )
+        own = replace(environment, policy=expert, search=expert.watching(search))
+        episode = await own.episode(question)
         if episode.error is not None:
             raise SearchFailed(episode.error)
-        return [Row(segment.ids, segment.mask) for segment in segments(episode.trajectory)]
+        return [Row(segment.ids, segment.mask) for segment in episode.segments]
 
     rows: list[Row] = []
     for start in range(0, len(questions), at_once):

@@ -1,16 +1,14 @@
-"""A quick look at a micro checkpoint: greedy and sampled episodes on held-out questions, as a few numbers.
+"""A quick measure of a micro checkpoint: greedy and sampled episodes on a few held-out questions.
 
-Invariant: the same episodes, oracle and reward code as everywhere else; only the questions are few. Knows nothing of
-training; `eval.py` is the real evaluation.
+Invariant: the episodes are those of every other part of the project; `eval.py` is the real evaluation.
 """
 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reseek.agent.episode import EpisodeTexts, prompt_ids, run_episode
 from reseek.agent.grammar import Action, Verdict
-from reseek.micro.demonstrations import MICRO_AGENT
+from reseek.micro.demonstrations import micro_environment
 from reseek.policy.hf import TransformersPolicy
 from reseek.questions.record import Question
 from reseek.rewards.answers import exact_match
@@ -33,19 +31,8 @@ async def look(
 ) -> HeldOut:
     """Play each question once."""
     policy = TransformersPolicy(model, tokenizer, temperature=temperature, seed=seed, max_batch=128)
-    texts = EpisodeTexts.of(tokenizer)
-    episodes = await asyncio.gather(
-        *(
-            run_episode(
-                prompt_ids(tokenizer, MICRO_AGENT, question.question),
-                policy=policy,
-                search=search,
-                texts=texts,
-                agent=MICRO_AGENT,
-            )
-            for question in questions
-        )
-    )
+    environment = micro_environment(policy, tokenizer, search)
+    episodes = await asyncio.gather(*(environment.episode(question) for question in questions))
     calls = [call for episode in episodes for call in episode.calls]
     right = sum(exact_match(e.answer, q.golden_answers) for e, q in zip(episodes, questions, strict=True))
     return HeldOut(

@@ -29,7 +29,7 @@ from reseek.oracle.literal import SupportingOracle
 from reseek.policy import Sample
 from reseek.questions.record import Question
 from reseek.report.view import viewer
-from reseek.rollout.environment import Room
+from reseek.rollout.environment import Environment
 from reseek.rollout.runner import run_sets
 from reseek.run.folder import write_json, write_text
 
@@ -146,7 +146,7 @@ def play(folder: Path, context: ContextPolicy, tokenizer: WordTokenizer) -> Eval
     )
     claim_folder(folder, conditions)
     write_text(folder / "config.yaml", f"run:\n  name: {context.value}\n")
-    room = Room(
+    environment = Environment(
         Credulous(tokenizer),
         _Shelf(),
         SupportingOracle(),
@@ -156,7 +156,7 @@ def play(folder: Path, context: ContextPolicy, tokenizer: WordTokenizer) -> Eval
         rewards,
         conditions.hash,
     )
-    asyncio.run(run_sets({SET: [QUESTION]}, room, folder, 1))
+    asyncio.run(run_sets({SET: [QUESTION]}, environment, folder, 1))
     write_json(folder / "unanswerable.json", {SET: []})
     return read_evaluation(folder)
 

@@ -1,6 +1,6 @@
 """Open what an evaluation's episodes share: the policy on its engine, the search, the oracle; closed again afterwards.
 
-One process opens one room: the command itself, or each of its replicas. Knows nothing of questions or records.
+One process opens one environment: the command itself, or each of its replicas.
 """
 
 import contextlib
@@ -8,14 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from reseek.agent.episode import EpisodeTexts
 from reseek.config.policy import PolicySettings, PolicySource
 from reseek.config.settings import EvalSettings, Settings
 from reseek.errors import InputError
 from reseek.oracle import make_oracle
 from reseek.policy import Policy
 from reseek.policy.text import TextTokenizer
-from reseek.rollout.environment import Room
+from reseek.rollout.environment import Environment
 from reseek.search import Search
 from reseek.search.making import configured_search
 
@@ -54,20 +53,20 @@ def check_replicas(settings: EvalSettings) -> None:
 
 
 @contextlib.contextmanager
-def open_room(
-    settings: EvalSettings, model: str, index: Path | None, tokenizer: Any, conditions: str
-) -> Iterator[Room]:
-    """The room, its engine started."""
-    with opened_policy(settings, model, tokenizer) as policy, opened_search(settings, index) as search:
-        yield Room(
-            policy,
-            search,
-            make_oracle(settings.oracle),
-            EpisodeTexts.of(tokenizer),
-            settings.agent,
-            settings.oracle,
-            settings.rewards,
-            conditions,
+def open_environment(
+    settings: EvalSettings,
+    model: str,
+    index: Path | None,
+    tokenizer: Any,
+    conditions: str,
+    policy: Policy | None = None,
+) -> Iterator[Environment]:
+    """The environment, its engine started; with `policy`, which stays open afterwards, no engine is started."""
+    opened = opened_policy(settings, model, tokenizer) if policy is None else contextlib.nullcontext(policy)
+    with opened as speaking, opened_search(settings, index) as search:
+        oracle = make_oracle(settings.oracle)
+        yield Environment.of(
+            settings, policy=speaking, search=search, oracle=oracle, tokenizer=tokenizer, conditions=conditions
         )
 
 

@@ -1,4 +1,4 @@
-"""Several replicas of a room over Ray, each with its own engine, search and oracle; whoever has least to do is asked.
+"""Several replicas of an environment over Ray, each with its own engine, search and oracle; the least busy is asked.
 
 Invariant: a question is asked by one replica and its record comes back whole; the driver alone writes. A replica that
 dies ends the run (EngineFailed): what was asked is kept, and the same command goes on. Java starts in the replicas
@@ -22,7 +22,7 @@ from reseek.errors import one_line
 from reseek.oracle.actor import oracle_for
 from reseek.policy.vllm import EngineFailed
 from reseek.questions.record import Question
-from reseek.rollout.engines import load_tokenizer, open_room
+from reseek.rollout.engines import load_tokenizer, open_environment
 from reseek.rollout.records import EpisodeRecord
 from reseek.run.variables import environment
 
@@ -31,37 +31,37 @@ _OBJECT_STORE_BYTES = 200_000_000
 
 @ray.remote(num_cpus=0)
 class Replica:
-    """One room. An asynchronous actor: its episodes run side by side."""
+    """One environment. An asynchronous actor: its episodes run side by side."""
 
     def __init__(self, settings: EvalSettings, model: str, index: Path | None, conditions: str) -> None:
         self._open = contextlib.ExitStack()
         tokenizer = load_tokenizer(settings.policy, model)
-        room = self._open.enter_context(open_room(settings, model, index, tokenizer, conditions))
-        self._room = dataclasses.replace(room, oracle=oracle_for(settings.oracle))
+        opened = self._open.enter_context(open_environment(settings, model, index, tokenizer, conditions))
+        self._environment = dataclasses.replace(opened, oracle=oracle_for(settings.oracle))
 
     async def ready(self) -> None:
         """Returns when the engine has started."""
 
-    async def ask(self, set_name: str, question: Question) -> str:
+    async def record(self, set_name: str, question: Question) -> str:
         """The question's record, as JSON."""
-        return (await self._room.ask(set_name, question)).model_dump_json()
+        return (await self._environment.record(set_name, question)).model_dump_json()
 
     async def close(self) -> None:
         await asyncio.to_thread(self._open.close)
 
 
 class ReplicaPool:
-    """An `Asker`."""
+    """A `Player`."""
 
     def __init__(self, replicas: Sequence[Any], conditions: str) -> None:
         self.conditions = conditions
         self._replicas, self._under_way = list(replicas), [0] * len(replicas)
 
-    async def ask(self, set_name: str, question: Question) -> EpisodeRecord:
+    async def record(self, set_name: str, question: Question) -> EpisodeRecord:
         number = min(range(len(self._replicas)), key=self._under_way.__getitem__)
         self._under_way[number] += 1
         try:
-            line = await self._replicas[number].ask.remote(set_name, question)
+            line = await self._replicas[number].record.remote(set_name, question)
         except RayTaskError as failure:  # carries what was raised there
             raise getattr(failure, "cause", failure) from None
         except RayActorError as failure:

@@ -150,6 +150,13 @@ class EpisodeRecord(_Record):
         return self.stop is StopReason.FAILED
 
     @property
+    def asked(self) -> Question:
+        """The question, as far as the record holds it."""
+        return Question(
+            id=self.id, question=self.question, golden_answers=self.golden_answers, context=self.context
+        )
+
+    @property
     def speaks_text(self) -> bool:
         """Whether the policy gave text and no token ids."""
         return any(event.text is not None for event in self.events)
@@ -178,7 +185,6 @@ def record_of(
     *,
     set_name: str,
     conditions: str,
-    answerable: bool,
     answer_rank: int | None,
     answer_depth: int,
     error: str | None = None,
@@ -204,7 +210,7 @@ def record_of(
         cover=None if reward is None else cover_em(episode.answer, question.golden_answers),
         reward=None if reward is None else reward.total,
         judge_reward=None if reward is None else reward.part("judge"),
-        answerable=answerable,
+        answerable=question.answerable,
         answer_rank=answer_rank,
         answer_depth=answer_depth,
         events=events,

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from reseek.errors import InputError
 from reseek.questions.record import Question
-from reseek.rollout.environment import Asker
+from reseek.rollout.environment import Player
 from reseek.rollout.records import EpisodeRecord, read_records, whole_lines
 
 
@@ -52,7 +52,7 @@ def done_records(path: Path, questions: Sequence[Question], conditions: str) -> 
 
 async def run_sets(
     sets: Mapping[str, Sequence[Question]],
-    asker: Asker,
+    player: Player,
     folder: Path,
     concurrency: int,
     on_record: Callable[[EpisodeRecord], None] = lambda record: None,
@@ -64,14 +64,14 @@ async def run_sets(
     found: dict[str, dict[str, EpisodeRecord]] = {}
     for name, questions in sets.items():
         open_file(episodes_file(folder, name))
-        found[name] = done_records(episodes_file(folder, name), questions, asker.conditions)
+        found[name] = done_records(episodes_file(folder, name), questions, player.conditions)
         for record in found[name].values():
             on_record(record)
     todo = iter([(name, q) for name, questions in sets.items() for q in questions if q.id not in found[name]])
 
     async def work() -> None:
         for name, question in todo:  # all workers take from one iterator
-            record = await asker.ask(name, question)
+            record = await player.record(name, question)
             _append(episodes_file(folder, name), record)
             found[name][question.id] = record
             on_record(record)

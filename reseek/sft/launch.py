@@ -22,7 +22,6 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from corpora.atomic import write_json
-from reseek.agent.episode import EpisodeTexts
 from reseek.agent.methods import Method
 from reseek.config.settings import SftSettings, load_settings
 from reseek.config.sft import EpisodeSource
@@ -35,7 +34,7 @@ from reseek.preparation.prepare import Prepared, prepare, prepared_model
 from reseek.questions.provenance import write_manifests
 from reseek.questions.record import Question, read_questions
 from reseek.rollout.engines import load_tokenizer, opened_policy, opened_search
-from reseek.rollout.environment import Room
+from reseek.rollout.environment import Environment
 from reseek.rollout.records import EpisodeRecord, whole_lines
 from reseek.run import processes
 from reseek.run.claim import check_free, claimed
@@ -181,25 +180,23 @@ def _played(settings: SftSettings, material: _Material, folder: Path, console: C
             right.append(record.em == 1.0)
             bar.to(len(right), f"right {sum(right) / len(right):.3f}")
 
-        def room(policy: Any) -> Room:
-            return Room(
-                policy,
-                search,
-                make_oracle(settings.oracle),
-                EpisodeTexts.of(material.tokenizer),
-                settings.agent,
-                settings.oracle,
-                settings.rewards,
-                conditions,
+        def environment_with(policy: Any) -> Environment:
+            return Environment.of(
+                settings,
+                policy=policy,
+                search=search,
+                oracle=make_oracle(settings.oracle),
+                tokenizer=material.tokenizer,
+                conditions=conditions,
             )
 
         seed = settings.run.seed
         if scripted:
-            asyncio.run(play_scripted(questions, room(None), folder, sft, seed, count))
+            asyncio.run(play_scripted(questions, environment_with(None), folder, sft, seed, count))
         else:
             bar.to(0, f"starting {sft.engine}")
             with opened_policy(playing, prepared.model, material.tokenizer) as policy:
-                asyncio.run(play_samples(questions, room(policy), policy, folder, sft, seed, count))
+                asyncio.run(play_samples(questions, environment_with(policy), policy, folder, sft, seed, count))
     return played(folder, names, questions, conditions)
 
 

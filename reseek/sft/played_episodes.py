@@ -17,7 +17,7 @@ from reseek.config.sft import ImitationSettings
 from reseek.micro.expert import ScriptedPolicy
 from reseek.policy import Policy
 from reseek.questions.record import Question
-from reseek.rollout.environment import Room, run_question
+from reseek.rollout.environment import Environment
 from reseek.rollout.records import EpisodeRecord, read_records
 from reseek.rollout.runner import done_records, episodes_file, open_file, run_sets
 from reseek.sft.rows import Candidate, candidate_of_record
@@ -39,48 +39,51 @@ def sample_name(number: int) -> str:
 
 async def play_scripted(
     questions: Sequence[Question],
-    room: Room,
+    environment: Environment,
     folder: Path,
     settings: ImitationSettings,
     seed: int,
     on_record: Callable[[EpisodeRecord], None],
 ) -> None:
-    """One episode of the expert per question. `room.policy` is not asked."""
+    """One episode of the expert per question. `environment.policy` is not asked."""
     path = episodes_file(folder, SCRIPTED)
     open_file(path)
-    done = done_records(path, questions, room.conditions)
+    done = done_records(path, questions, environment.conditions)
     for record in done.values():
         on_record(record)
     todo = [question for question in questions if question.id not in done]
     with path.open("a", encoding="utf-8") as file:
         for start in range(0, len(todo), settings.concurrency):
             batch = todo[start : start + settings.concurrency]
-            played = (_scripted(question, room, settings, seed) for question in batch)
+            played = (_scripted(question, environment, settings, seed) for question in batch)
             for record in await asyncio.gather(*played):
                 file.write(record.model_dump_json() + "\n")
                 on_record(record)
             file.flush()
 
 
-async def _scripted(question: Question, room: Room, settings: ImitationSettings, seed: int) -> EpisodeRecord:
+async def _scripted(
+    question: Question, environment: Environment, settings: ImitationSettings, seed: int
+) -> EpisodeRecord:
     rng = random.Random(f"scripted {seed} {question.id}")
-    expert = ScriptedPolicy(room.texts.tokenizer, question, rng, settings.carelessness, settings.laziness)
-    return await run_question(SCRIPTED, question, replace(room, policy=expert, search=expert.watching(room.search)))
+    expert = ScriptedPolicy(environment.texts.tokenizer, question, rng, settings.carelessness, settings.laziness)
+    own = replace(environment, policy=expert, search=expert.watching(environment.search))
+    return await own.record(SCRIPTED, question)
 
 
 async def play_samples(
     questions: Sequence[Question],
-    room: Room,
+    environment: Environment,
     policy: SeededPolicy,
     folder: Path,
     settings: ImitationSettings,
     seed: int,
     on_record: Callable[[EpisodeRecord], None],
 ) -> None:
-    """`settings.samples` episodes of `room.policy`, which is `policy`, per question; one sample after the other."""
+    """`settings.samples` episodes per question of `policy`, the environment's; one sample after the other."""
     for number in range(settings.samples):
         policy.seed = seed + _SEEDS_APART * number
-        await run_sets({sample_name(number): questions}, room, folder, settings.concurrency, on_record)
+        await run_sets({sample_name(number): questions}, environment, folder, settings.concurrency, on_record)
 
 
 def played(

@@ -171,7 +171,9 @@ FAULTS = [
         "            end = len(ids)\n",
         "            end = end or len(ids) - length + 1\n",
     ),
-    Mutation("the cut is where the last event ended", "        if trained and length:\n", "        if end or trained:\n"),
+    Mutation(
+        "the cut is where the last event ended", "        if trained and length:\n", "        if end or trained:\n"
+    ),
     Mutation("the row after an edit begins with the cut of the row before", "            end = 0\n", ""),
     Mutation(
         "rows without a sampled token are emitted",
@@ -209,7 +211,7 @@ FAULTS = [
     ),
     Mutation("the context loses what follows an edit", ", *context[event.end :])", ")"),
     Mutation("the context is folded from before the last event", "_after(self._folded, event)", "self._folded"),
-    Mutation("an edit loses the count of sampled tokens", "_Folded(edited, before.sampled_count,", "_Folded(edited, 0,"),
+    Mutation("an edit forgets the sampled tokens", "_Folded(edited, before.sampled_count,", "_Folded(edited, 0,"),
     Mutation(
         "a prompt after the beginning counts as prompt",
         "(0 if begun else length)",

@@ -12,16 +12,19 @@ from reseek.agent.context import Append, Edit, Source
 from reseek.agent.episode import StopReason
 from reseek.agent.grammar import Verdict, parse
 from reseek.config.agent import AgentConfig
+from reseek.config.oracle import OracleConfig
 from reseek.config.rewards import RewardConfig
 from reseek.evaluation.counterfactual import jobs_of, replay_steps
 from reseek.evaluation.counterfactual_records import Effect, count_flips, flips_file, read_flips
 from reseek.evaluation.replay import NotReplayed, replay, with_verdict
+from reseek.oracle.literal import LiteralOracle
 from reseek.questions.record import Question
 from reseek.rewards.reward import judge_one
 from reseek.rewards.terms import Finished, reward_of
+from reseek.rollout.environment import Environment
 from reseek.rollout.records import record_of
 from tests.support.episodes import SPOKEN, TEXTS, TOKENIZER, Memory, Script, play, spoken
-from tests.support.evaluations import PASSAGES, DictSearch, ScriptedPolicy, question, room
+from tests.support.evaluations import ScriptedPolicy, environment, question
 from tests.support.reports import make_run
 
 AGENT = AgentConfig(prompt="bare", max_turns=3, top_k=1)
@@ -37,14 +40,16 @@ def recorded(*said, context="drop"):
     reward = reward_of(Finished(episode.answer, ("x",), judged), RewardConfig())
     asked = Question(id="q", question="who?", golden_answers=("x",))
     record = record_of(
-        episode, reward, asked, set_name="s", conditions="c", answerable=True, answer_rank=None, answer_depth=3
+        episode, reward, asked, set_name="s", conditions="c", answer_rank=None, answer_depth=3
     )
     return record, agent
 
 
 def again(record, agent, index, verdict, live, search=None):
     search = search or Memory(FOUND)
-    return asyncio.run(replay(record, index, verdict, policy=live, search=search, texts=TEXTS, agent=agent))
+    labels = OracleConfig(threshold=0.5)
+    here = Environment(live, search, LiteralOracle(), TEXTS, agent, labels, RewardConfig())
+    return asyncio.run(replay(record, index, verdict, here))
 
 
 def sampled(trajectory):
@@ -129,19 +134,10 @@ def test_steps_are_replayed_counted_and_taken_up_again(tmp_path):
     records = run.records["nq"]
     jobs = jobs_of(records, tmp_path, controls=1)
     assert len(jobs) == 4
-    here = room(Follows())
+    here = environment(Follows())
 
     def go(jobs):
-        work = replay_steps(
-            jobs,
-            tmp_path,
-            policy=here.policy,
-            search=DictSearch(PASSAGES),
-            texts=here.texts,
-            agent=here.agent,
-            concurrency=2,
-        )
-        asyncio.run(work)
+        asyncio.run(replay_steps(jobs, tmp_path, here, concurrency=2))
 
     go(jobs[:2])
     left = jobs_of(records, tmp_path, controls=1)

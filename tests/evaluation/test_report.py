@@ -13,10 +13,9 @@ from rich.console import Console
 from reseek.evaluation.metrics import recall_at, set_result
 from reseek.evaluation.progress import Display
 from reseek.evaluation.report import WIDTH, Report, table, write_report
-from reseek.rollout.environment import run_question
 from reseek.run.terminal import plain
 from reseek.statistics import bootstrap_means, interval
-from tests.support.evaluations import question, room
+from tests.support.evaluations import environment, question
 from tests.support.reports import HOSTILE
 
 QUESTIONS = {
@@ -27,8 +26,8 @@ QUESTIONS = {
 
 @pytest.fixture(scope="module")
 def records():
-    here = room()
-    return {name: [asyncio.run(run_question(name, q, here)) for q in qs] for name, qs in QUESTIONS.items()}
+    here = environment()
+    return {name: [asyncio.run(here.record(name, q)) for q in qs] for name, qs in QUESTIONS.items()}
 
 
 def test_interval_against_a_slow_bootstrap() -> None:
@@ -62,7 +61,7 @@ def test_numbers_of_a_set(records) -> None:
 
 
 def test_yes_no_questions_are_in_no_recall_and_unlabelled() -> None:
-    record = asyncio.run(run_question("s", question(0, "France", "yes"), room()))
+    record = asyncio.run(environment().record("s", question(0, "France", "yes")))
     assert recall_at([record], 3) is None
     result = set_result([record], 1, 0)
     assert (result.labelled_share, result.judge_accuracy, result.answerable, result.reward) == (0.0, None, 0, 0.0)

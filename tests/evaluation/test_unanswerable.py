@@ -12,8 +12,7 @@ from reseek.evaluation.metrics import recall_at, set_result, unanswerable_share
 from reseek.evaluation.unanswerable import find_unanswerable
 from reseek.questions.record import Question
 from reseek.rewards.answers import normalise_answer
-from reseek.rollout.environment import run_question
-from tests.support.evaluations import PASSAGES, question, room
+from tests.support.evaluations import PASSAGES, environment, question
 
 WORDS = st.sampled_from("mali Mali, the a of new york york's paris Paris. 1902 yes or river".split())
 TEXT = st.lists(WORDS, min_size=1, max_size=6).map(" ".join)
@@ -51,8 +50,8 @@ def test_recall_and_share_equal_a_brute_force_count():
         question(3, "Spain", "Madrid"),
         question(4, "France", "yes"),
     ]
-    here = room(top_k=1)
-    records = [asyncio.run(run_question("s", one, here)) for one in asked]
+    here = environment(top_k=1)
+    records = [asyncio.run(here.record("s", one)) for one in asked]
     labelled = [one for one in asked if one.answerable]
     for k in (1, 2, 3):
         hits = [asyncio.run(here.search.search([one.question], 3))[0][:k] for one in labelled]

@@ -15,10 +15,9 @@ from reseek.config.policy import EndpointSettings
 from reseek.errors import InputError, PolicyFailed
 from reseek.policy.endpoint import EndpointPolicy, check_endpoint
 from reseek.policy.text import TextTokenizer
-from reseek.rollout.environment import run_question
 from reseek.rollout.records import AppendRecord, EditRecord, EpisodeRecord
 from tests.support.endpoint import endpoint, say
-from tests.support.evaluations import question, room
+from tests.support.evaluations import environment, question
 
 pytestmark = pytest.mark.integration
 
@@ -48,9 +47,9 @@ def sampled(url: str, said: str = "", stop=STOP, **values) -> str:
 def asked(url: str, policy_values=None, **agent) -> EpisodeRecord:
     """One question through the runner."""
     policy = EndpointPolicy(settings(url, **(policy_values or {})))
-    here = room(policy=policy, prompt="full", **agent)
+    here = environment(policy=policy, prompt="full", **agent)
     here = replace(here, texts=EpisodeTexts.of(TEXT))
-    return asyncio.run(run_question("set", question(1, "France", "Paris"), here))
+    return asyncio.run(here.record("set", question(1, "France", "Paris")))
 
 
 def test_an_episode_runs_and_its_record_holds_text_and_no_ids():

@@ -10,11 +10,10 @@ from reseek.agent.context import Trajectory
 from reseek.agent.methods import Method
 from reseek.errors import InputError
 from reseek.report.trajectories import blocks_of, body, call_events, probabilities, wrong_verdicts
-from reseek.rollout.environment import run_question
 from reseek.rollout.records import EditRecord, in_text
 from tests.evaluation.test_replay import recorded
 from tests.support.episodes import TOKENIZER
-from tests.support.evaluations import question, room
+from tests.support.evaluations import environment, question
 
 SEARCHES = [f"<search>{query}</search>" for query in ("a", "b", "none")]
 SAID = st.sampled_from([*SEARCHES, "<judge>Yes</judge>", "<judge>No</judge>", "hm", "<answer>x</answer>"])
@@ -60,8 +59,8 @@ def test_an_edit_through_a_block_is_refused():
 def test_every_methods_episodes_are_shown(method):
     turns = Method(method).fixed_turns
     context = "drop" if method == "reseek" else "keep"
-    here = room(method=method, max_turns=2 if turns is None else turns, context=context)
-    record = asyncio.run(run_question("s", question(0, "Spain", "Madrid"), here))
+    here = environment(method=method, max_turns=2 if turns is None else turns, context=context)
+    record = asyncio.run(here.record("s", question(0, "Spain", "Madrid")))
     shown = body(record, here.texts.tokenizer)
     assert len(shown["calls"]) == len(record.calls) and len(shown["observations"]) == len(record.observations)
     sampled = [block for block in shown["blocks"] if block[0] == "policy"]
@@ -69,8 +68,8 @@ def test_every_methods_episodes_are_shown(method):
 
 
 def test_a_policy_that_speaks_text_is_shown():
-    here = room(context="drop")
-    record = asyncio.run(run_question("s", question(0, "Spain", "Madrid"), here))
+    here = environment(context="drop")
+    record = asyncio.run(here.record("s", question(0, "Spain", "Madrid")))
     events, calls = in_text(record.events, record.calls, here.texts.tokenizer.decode)
     spoken = record.model_copy(update={"events": events, "calls": calls})
     assert spoken.speaks_text

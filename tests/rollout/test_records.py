@@ -13,9 +13,8 @@ from reseek.agent.episode import Episode, StopReason
 from reseek.agent.grammar import Action, Verdict
 from reseek.errors import InputError
 from reseek.rewards.reward import Reward
-from reseek.rollout.environment import run_question
 from reseek.rollout.records import EpisodeRecord, read_records, record_of
-from tests.support.evaluations import PASSAGES, ScriptedPolicy, question, room
+from tests.support.evaluations import PASSAGES, ScriptedPolicy, environment, question
 
 TOKENS = st.lists(st.integers(0, 2**31 - 1), min_size=1, max_size=8).map(tuple)
 LOGPROB = st.floats(max_value=0, allow_nan=False, allow_infinity=False)
@@ -62,8 +61,8 @@ def test_a_refinement_is_kept_with_its_observation() -> None:
         def say(self, context: str) -> str:
             return "so it is" if context.startswith("A question") else super().say(context).replace("judge", "answer")
 
-    here = room(policy=Refining(), method="search_o1", context="keep", observation_tokens=2000, call_tokens=2000)
-    record = asyncio.run(run_question("s", question(1, "France", "Paris"), here))
+    here = environment(policy=Refining(), method="search_o1", context="keep", observation_tokens=2000, call_tokens=2000)
+    record = asyncio.run(here.record("s", question(1, "France", "Paris")))
     (observation,) = record.observations
     assert observation.text == observation.refinement.text == "so it is" and observation.verdict is None
     assert "its capital is Paris" in "".join(map(chr, observation.refinement.prompt))
@@ -72,7 +71,7 @@ def test_a_refinement_is_kept_with_its_observation() -> None:
 
 
 def test_an_episode_with_a_dropped_observation_round_trips() -> None:
-    record = asyncio.run(run_question("s", question(1, "Spain", "Madrid"), room()))
+    record = asyncio.run(environment().record("s", question(1, "Spain", "Madrid")))
     again = EpisodeRecord.model_validate_json(record.model_dump_json())
     assert again == record
     assert [type(event) for event in again.trajectory.events].count(Edit) == 1
@@ -86,7 +85,7 @@ def test_an_episode_with_a_dropped_observation_round_trips() -> None:
 
 
 def test_records_of_earlier_versions_are_read() -> None:
-    record = asyncio.run(run_question("s", question(1, "France", "Paris"), room()))
+    record = asyncio.run(environment().record("s", question(1, "France", "Paris")))
     old = record.model_dump(mode="json")
     for later in ("format_reward", "search_cost", "action_penalty", "repeated_queries", "answer_tokens"):
         del old["stats"][later]
@@ -94,13 +93,13 @@ def test_records_of_earlier_versions_are_read() -> None:
 
 
 def test_a_failed_episode_has_no_scores() -> None:
-    record = asyncio.run(run_question("s", question(1, "broken France", "Paris"), room()))
+    record = asyncio.run(environment().record("s", question(1, "broken France", "Paris")))
     assert record.failed and record.error == "the service is down"
     assert (record.em, record.f1, record.cover, record.reward, record.stats) == (None,) * 5
 
 
 def test_reading_leaves_out_a_torn_last_line_and_names_a_broken_one(tmp_path: Path) -> None:
-    line = asyncio.run(run_question("s", question(1, "France", "Paris"), room())).model_dump_json()
+    line = asyncio.run(environment().record("s", question(1, "France", "Paris"))).model_dump_json()
     path = tmp_path / "s.jsonl"
     path.write_text(f"{line}\n{line[:50]}")
     assert len(read_records(path)) == 1
@@ -118,7 +117,6 @@ def _record(episode: Episode, reward: Reward | None, **options) -> EpisodeRecord
         question(1, "France", "Paris"),
         set_name="s",
         conditions="c0",
-        answerable=True,
         answer_rank=None,
         answer_depth=3,
         **options,
@@ -126,7 +124,7 @@ def _record(episode: Episode, reward: Reward | None, **options) -> EpisodeRecord
 
 
 def test_a_record_gives_an_oracle_the_hits_that_were_shown() -> None:
-    record = asyncio.run(run_question("set", question(1, "France", "Paris"), room()))
+    record = asyncio.run(environment().record("set", question(1, "France", "Paris")))
     (first, *_) = record.observations
     assert first.observation.text == first.text and first.observation.hits
     for hit, shown in zip(first.hits, first.observation.hits, strict=True):
@@ -135,7 +133,7 @@ def test_a_record_gives_an_oracle_the_hits_that_were_shown() -> None:
 
 
 def test_a_record_of_an_older_version_is_read_but_gives_no_hits() -> None:
-    record = asyncio.run(run_question("set", question(1, "France", "Paris"), room()))
+    record = asyncio.run(environment().record("set", question(1, "France", "Paris")))
     values = json.loads(record.model_dump_json())
     for observation in values["observations"]:
         del observation["spans"]

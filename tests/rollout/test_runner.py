@@ -10,7 +10,7 @@ from reseek.evaluation.metrics import set_result
 from reseek.rollout.environment import answer_rank
 from reseek.rollout.records import read_records
 from reseek.rollout.runner import episodes_file, run_sets
-from tests.support.evaluations import ScriptedPolicy, question, room
+from tests.support.evaluations import ScriptedPolicy, environment, question
 
 SETS = {
     "one": [question(n, "France", "Paris") for n in range(4)],
@@ -19,7 +19,7 @@ SETS = {
 
 
 def run(folder: Path, *, sets=SETS, concurrency: int = 3, **kwargs):
-    return asyncio.run(run_sets(sets, room(**kwargs), folder, concurrency))
+    return asyncio.run(run_sets(sets, environment(**kwargs), folder, concurrency))
 
 
 def test_records_come_in_the_questions_order_and_stand_in_their_files(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_failed_searches_and_scorings_are_excluded_and_asked_again(tmp_path: Pat
     assert run(tmp_path, sets=mixed, policy=policy)["one"][4].failed
     assert policy.calls == 1  # the failed one again, up to its search
 
-    broken = room()
+    broken = environment()
     object.__setattr__(broken, "oracle", FailingOracle())
     (record,) = asyncio.run(run_sets({"three": SETS["one"][:1]}, broken, tmp_path, 1))["three"]
     assert record.failed and record.error == "ScoringFailed: no reranker" and record.em is None
@@ -107,7 +107,7 @@ def test_an_error_of_the_policy_stops_the_run_and_keeps_what_was_done(tmp_path: 
 
 
 def test_answer_rank_is_of_the_bare_question() -> None:
-    search = room().search
+    search = environment().search
     both = question(1, "France and Italy", "Rome")
     assert asyncio.run(answer_rank(both, search, 1)) is None
     assert asyncio.run(answer_rank(both, search, 3)) == 2

@@ -12,7 +12,7 @@ from reseek.errors import SearchFailed
 from reseek.oracle.literal import LiteralOracle
 from reseek.policy import Sample
 from reseek.questions.record import Question
-from reseek.rollout.environment import Room
+from reseek.rollout.environment import Environment
 
 
 class CharTokenizer:
@@ -79,8 +79,8 @@ def question(number: int, about: str, answer: str) -> Question:
     return Question(id=f"q{number}", question=f"{number}: the capital of {about}?", golden_answers=(answer,))
 
 
-def room(policy=None, conditions: str = "c0", **agent) -> Room:
-    return Room(
+def environment(policy=None, conditions: str = "c0", **agent) -> Environment:
+    return Environment(
         policy or ScriptedPolicy(),
         DictSearch(PASSAGES),
         LiteralOracle(),

@@ -15,7 +15,7 @@ from reseek.questions.record import Question
 from reseek.rollout.records import EpisodeRecord
 from reseek.rollout.runner import run_sets
 from reseek.run.folder import write_json, write_text
-from tests.support.evaluations import question, room
+from tests.support.evaluations import environment, question
 
 SETS = {
     "nq": [question(n, "France", "Paris") for n in range(3)] + [question(3, "Spain", "Madrid")],
@@ -45,7 +45,7 @@ def conditions(policy: str = "tiny", temperature: float = 0.0, seed: int = 0, **
         encoder=None,
         corpus="c" * 64,
         passages=3,
-        agent=room(**agent).agent,
+        agent=environment(**agent).agent,
         oracle=OracleConfig(threshold=0.5),
         rewards=RewardConfig(),
     )
@@ -57,7 +57,7 @@ def make_run(
     """Ask the sets and read the folder back."""
     under = conditions(policy, **agent)
     claim_folder(folder, under)
-    asked = run_sets(sets, room(speaker, under.hash, **agent), folder, 4)
+    asked = run_sets(sets, environment(speaker, under.hash, **agent), folder, 4)
     with ThreadPoolExecutor(1) as thread:  # the browser's tests have an event loop in theirs
         thread.submit(asyncio.run, asked).result()
     write_text(folder / "config.yaml", json.dumps({"run": {"name": folder.name}}))

@@ -10,7 +10,7 @@ from reseek.questions.record import Question
 from reseek.rewards.reward import Reward
 from reseek.rollout.records import EpisodeRecord, record_of
 from reseek.rollout.scoring import score_episode
-from tests.support.evaluations import PASSAGES, question, room
+from tests.support.evaluations import PASSAGES, environment, question
 
 _SAID = (
     *(f"<search>capital of {country}</search>" for country in PASSAGES),
@@ -36,14 +36,14 @@ class Wanderer:
 
 def wander_scored(seed: int, **agent) -> tuple[Episode, Reward, EpisodeRecord]:
     """A random episode with its reward, and the record of it."""
-    asked, where = _question(seed), room(Wanderer(random.Random(seed)), max_turns=4, **agent)
+    asked, where = _question(seed), environment(Wanderer(random.Random(seed)), max_turns=4, **agent)
     prompt = prompt_ids(where.texts.tokenizer, where.agent, asked.question)
     episode = asyncio.run(
         run_episode(prompt, policy=where.policy, search=where.search, texts=where.texts, agent=where.agent)
     )
     reward = asyncio.run(score_episode(episode, asked, where.oracle, where.oracle_config, where.rewards))
     assert reward is not None
-    named = {"set_name": "s", "conditions": "c0", "answerable": True, "answer_rank": None, "answer_depth": 3}
+    named = {"set_name": "s", "conditions": "c0", "answer_rank": None, "answer_depth": 3}
     return episode, reward, record_of(episode, reward, asked, **named)
 
 

@@ -106,9 +106,10 @@ def test_waits_are_counted_where_they_were_and_results_pass_unchanged():
     async def episode(waits: Waits):
         sample = await TimedPolicy(Slow(), waits).sample((1,), stop=(), max_tokens=1)
         hits = await TimedSearch(Slow(), waits).search(["q"], 1)
-        with waits.rewarding():
-            time.sleep(0.01)
-            scores = await TimedOracle(Slow(), waits).score(ASKED, ["o"])
+        started = time.perf_counter()
+        time.sleep(0.01)
+        scores = await TimedOracle(Slow(), waits).score(ASKED, ["o"])
+        waits.scored(time.perf_counter() - started)
         return sample, hits, scores
 
     waits = Waits()

@@ -1,12 +1,10 @@
-"""What one episode waited for: stand-ins for its policy, retriever and oracle that pass everything on and look at the
-clock.
+"""Timing wrappers around an episode's policy, retriever and oracle: how long the episode waited for each.
 
-Invariant: nothing is changed but the record of time. Knows nothing of verl.
+Invariant: what they wrap behaves as without them.
 """
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 from corpora.record import Hit
 from reseek.agent.observation import Observation
@@ -27,12 +25,9 @@ class Waits:
     def add(self, wait: Wait, since: float) -> None:
         self.seconds[wait] += time.perf_counter() - since
 
-    @contextmanager
-    def rewarding(self) -> Iterator[None]:
-        """The time in here that was not the oracle's is the reward's."""
-        since, scored = time.perf_counter(), self.seconds[Wait.ORACLE]
-        yield
-        self.seconds[Wait.REWARD] += time.perf_counter() - since - (self.seconds[Wait.ORACLE] - scored)
+    def scored(self, seconds: float) -> None:
+        """The scoring took this long; what of it was not the oracle's is the reward's."""
+        self.seconds[Wait.REWARD] += max(0.0, seconds - self.seconds[Wait.ORACLE])
 
     def done(self) -> dict[str, float]:
         """The seconds by the waits' names, to travel with the episode; the rest is what nothing else was."""

@@ -2,33 +2,29 @@
 
 Invariant: what verl trains is exactly `segments(trajectory)`: prompt ids, response ids, mask and rollout
 log-probabilities are taken from there unchanged. An episode whose search or scoring failed gives no output: the
-session does not exist for training. Knows nothing of advantages or of how verl batches.
+session does not exist for training.
 """
 
 import logging
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
 from omegaconf import OmegaConf
 from verl.experimental.agent_loop.agent_loop import AgentLoopBase, AgentLoopOutput
 
-from reseek.agent.context import segments
-from reseek.agent.episode import Episode, EpisodeTexts, StopReason, prompt_ids, run_episode
+from reseek.agent.episode import Episode, EpisodeTexts, StopReason
 from reseek.config.agent import AgentConfig
 from reseek.config.oracle import OracleConfig
 from reseek.config.rewards import RewardConfig
 from reseek.config.search import SearchSettings
 from reseek.errors import InputError, ScoringFailed, one_line
-from reseek.oracle import Oracle
 from reseek.oracle.actor import oracle_for
 from reseek.policy import Sample
 from reseek.questions.record import Question
 from reseek.rewards.reward import Reward
-from reseek.rollout.scoring import score_episode
+from reseek.rollout.environment import Environment
 from reseek.rollout.stats import EpisodeStats
-from reseek.search import Search
 from reseek.search.making import configured_search
 from reseek.training.credit.token_positions import segment_credits
 from reseek.training.monitor.reports import report_unscored
@@ -45,30 +41,19 @@ WAITS_FIELD = "reseek_waits"
 """In an output's extra fields: what its session waited for (`waits.Waits.done`)."""
 
 
-@dataclass(frozen=True)
-class Room:
-    """What all episodes of one worker process share: the retriever (one JVM), the oracle, the typed configuration,
-    the run's seed."""
-
-    agent: AgentConfig
-    rewards: RewardConfig
-    oracle_config: OracleConfig
-    search: Search
-    oracle: Oracle
-    seed: int
-
-
-class _Rooms:
-    """The process's room: made once. Resolving the configuration takes some 10 ms, an episode should not pay that."""
+class _Environments:
+    """The environment of this worker process, made once: one retriever (one JVM), one oracle. Resolving the
+    configuration takes about 10 ms, which no episode should pay. Its policy is replaced in each session."""
 
     config: Any = None
-    room: Room | None = None
+    environment: Environment | None = None
 
     @classmethod
-    def of(cls, config) -> Room:
-        if cls.room is None or cls.config is not config:
-            cls.config, cls.room = config, _furnished(OmegaConf.to_container(_sections(config), resolve=True))
-        return cls.room
+    def of(cls, config, tokenizer) -> Environment:
+        if cls.environment is None or cls.config is not config:
+            plain = OmegaConf.to_container(_sections(config), resolve=True)
+            cls.config, cls.environment = config, _environment(plain, tokenizer)
+        return cls.environment
 
 
 def _sections(config) -> Any:
@@ -84,21 +69,19 @@ def _sections(config) -> Any:
     )
 
 
-def _furnished(plain: dict[str, Any]) -> Room:
+def _environment(plain: dict[str, Any], tokenizer) -> Environment:
     oracle_config = OracleConfig.model_validate(plain["oracle"])
-    return Room(
-        AgentConfig.model_validate(plain["agent"]),
-        RewardConfig.model_validate(plain["rewards"]),
-        oracle_config,
-        configured_search(SearchSettings.model_validate(plain["search"]), plain["index"], plain["seed"]),
-        oracle_for(oracle_config),
-        plain["seed"],
+    return Environment(
+        policy=None,
+        search=configured_search(SearchSettings.model_validate(plain["search"]), plain["index"], plain["seed"]),
+        oracle=oracle_for(oracle_config),
+        texts=EpisodeTexts.of(tokenizer),
+        agent=AgentConfig.model_validate(plain["agent"]),
+        oracle_config=oracle_config,
+        rewards=RewardConfig.model_validate(plain["rewards"]),
+        # Whatever it is: verl would log it and train on the sessions that are left, without saying so.
+        tolerated=(Exception,),
     )
-
-
-@lru_cache(maxsize=1)
-def _texts(tokenizer) -> EpisodeTexts:
-    return EpisodeTexts.of(tokenizer)
 
 
 class VerlPolicy:
@@ -145,36 +128,30 @@ class ReSeekAgentLoop(AgentLoopBase):
         self.tokenizer = tokenizer
 
     async def run(self, sampling_params: dict[str, Any], **kwargs) -> list[AgentLoopOutput]:
-        room = _Rooms.of(self.config)
         question = Question.model_validate_json(kwargs["question"])
-        agent = question.agent(room.agent)
-        stream = Stream(room.seed, int(kwargs["global_steps"]), int(kwargs["index"]), int(kwargs["session_id"]))
-        policy, waits = VerlPolicy(self.server_manager, sampling_params, stream), Waits()
-        episode = await run_episode(
-            prompt_ids(self.tokenizer, agent, question.question),
+        shared = _Environments.of(self.config, self.tokenizer)
+        place = int(kwargs["global_steps"]), int(kwargs["index"]), int(kwargs["session_id"])
+        policy, waits = VerlPolicy(self.server_manager, sampling_params, Stream(self.config.run.seed, *place)), Waits()
+        environment = replace(
+            shared,
             policy=TimedPolicy(policy, waits),
-            search=TimedSearch(room.search, waits),
-            texts=_texts(self.tokenizer),
-            agent=agent,
-            question=question.question,
+            search=TimedSearch(shared.search, waits),
+            oracle=TimedOracle(shared.oracle, waits),
         )
-        if episode.stop is StopReason.FAILED:
-            _log.error("question %s: the search failed: %s", question.id, episode.error)
+        played = await environment.play(question)
+        waits.scored(played.scoring_seconds)
+        if played.episode.stop is StopReason.FAILED:
+            _log.error("question %s: the search failed: %s", question.id, played.episode.error)
             return []
-        try:
-            with waits.rewarding():
-                oracle = TimedOracle(room.oracle, waits)
-                reward = await score_episode(episode, question, oracle, room.oracle_config, room.rewards)
-        except Exception as failure:
-            # Whatever it was: verl would log it and train on the sessions that are left, without saying so.
-            cause = one_line(str(failure))
-            if not isinstance(failure, (ScoringFailed, InputError)):
-                cause = f"{type(failure).__name__}: {cause}"
-            _log.error("question %s: the scoring failed: %s", question.id, cause, exc_info=failure)
+        if played.failure is not None:
+            cause = one_line(str(played.failure))
+            if not isinstance(played.failure, (ScoringFailed, InputError)):
+                cause = f"{type(played.failure).__name__}: {cause}"
+            _log.error("question %s: the scoring failed: %s", question.id, cause, exc_info=played.failure)
             await report_unscored(cause)
             return []
-        assert reward is not None
-        return outputs_of(episode, reward, policy.weight_versions, waits.done())
+        assert played.reward is not None
+        return outputs_of(played.episode, played.reward, policy.weight_versions, waits.done())
 
 
 def outputs_of(
@@ -188,7 +165,7 @@ def outputs_of(
         "min_global_steps": min(weight_versions, default=0),
         "max_global_steps": max(weight_versions, default=0),
     }
-    rows = segments(episode.trajectory)
+    rows = episode.segments
     outputs = []
     for segment, credit in zip(rows, segment_credits(episode, reward, rows), strict=True):
         outputs.append(
