@@ -4,7 +4,7 @@ from enum import Enum
 
 from pydantic import Field
 
-from reseek.config.section import Section
+from reseek.config.section import Chosen, Section
 
 
 class Aggregate(Enum):
@@ -42,3 +42,4 @@ class RewardConfig(Section):
     format: float = Field(0.0, ge=0, description="+ format for an episode without a flaw: terms.Format")
     search_cost: float = Field(0.0, ge=0, description="- search_cost x searches")
     action_penalty: float = Field(0.0, ge=0, description="- action_penalty x calls without a legal action")
+    terms: tuple[Chosen, ...] = Field((), description="further terms, each {name, options} (docs/extending.md)")

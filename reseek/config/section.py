@@ -2,7 +2,7 @@
 
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from reseek.errors import InputError, first_problem
 
@@ -11,6 +11,13 @@ class Section(BaseModel):
     """A configuration group: typed, immutable, without unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Chosen(Section):
+    """A class that the configuration adds, and its settings."""
+
+    name: str = Field(min_length=1, description="a registered name, or an import path: package.module:Name")
+    options: dict[str, Any] = Field(default_factory=dict, description="its settings: the fields of the class")
 
 
 S = TypeVar("S", bound=Section)

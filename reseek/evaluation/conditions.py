@@ -1,4 +1,4 @@
-"""What an evaluation's numbers depend on, as a record with a hash, so that results of different conditions never mix.
+"""The conditions of an evaluation: all that its numbers depend on, with a hash, so that different ones never mix.
 
 Invariant: two episodes with the same conditions hash and the same question differ only by chance (or, at temperature 0,
 by float rounding). How many questions are asked, how many at once, and on which threads is not part of it.
@@ -21,6 +21,7 @@ from reseek.preparation.prepare import Prepared
 from reseek.run.folder import write_json
 
 FILE = "conditions.json"
+_LATER_KEYS = (("rewards", "terms"),)
 
 
 class Conditions(BaseModel):
@@ -50,8 +51,18 @@ class Conditions(BaseModel):
     rewards: RewardConfig
 
     @property
+    def written(self) -> dict[str, Any]:
+        """The plain values, without keys that later versions added and that are not set: results of earlier versions
+        keep their hash."""
+        values = self.model_dump(mode="json")
+        for group, key in _LATER_KEYS:
+            if not values[group][key]:
+                del values[group][key]
+        return values
+
+    @property
     def hash(self) -> str:
-        return hashlib.sha256(json.dumps(self.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()[:16]
+        return hashlib.sha256(json.dumps(self.written, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def conditions_of(settings: EvalSettings, prepared: Prepared) -> Conditions:
@@ -89,7 +100,7 @@ def claim_folder(folder: Path, conditions: Conditions) -> None:
     """Make `folder` hold results of these conditions alone. Raises InputError, naming the first differing key, where it
     holds those of others."""
     path = folder / FILE
-    wanted = conditions.model_dump(mode="json")
+    wanted = conditions.written
     if not path.is_file():
         write_json(path, wanted)
         return

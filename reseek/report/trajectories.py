@@ -18,7 +18,7 @@ from reseek.rollout.records import AppendRecord, EditRecord, EpisodeRecord
 from reseek.rollout.stats import EpisodeStats
 
 _FIXED = {Source.HINT: HINT, Source.NOTICE: NOTICE, Source.STUB: STUB}
-_PARTS = ("answer_reward", "judge_reward", "format_reward", "search_cost", "action_penalty")
+_PARTS = ("answer_reward", "judge_reward", "format_reward", "search_cost", "action_penalty", "other_reward")
 
 
 @dataclass

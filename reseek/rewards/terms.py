@@ -1,11 +1,11 @@
 """The terms of an episode's reward: each a small class with one hook, composed by configuration.
 
 Invariant: a reward is the sum of its terms' amounts, each computed from the same finished episode and from nothing
-else; a term of weight 0 is not there. To add one: a class here, a key in `RewardConfig`, a line in `terms_of`.
-
-Knows nothing of tokens, oracles or how rewards become advantages.
+else; a term of weight 0 is left out. A new term is a class here with `@TERMS.register(NAME)`, or a class in any other
+package; `rewards.terms` adds it to the reward (docs/extending.md).
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
@@ -13,6 +13,8 @@ from typing import ClassVar, Protocol
 from reseek.agent.episode import StopReason
 from reseek.agent.grammar import Verdict
 from reseek.config.rewards import Aggregate, AnswerMetric, RewardConfig
+from reseek.errors import InputError
+from reseek.registry import TERMS
 from reseek.rewards.answers import cover_em, exact_match, f1
 from reseek.rewards.reward import Judged, Part, Place, Reward
 
@@ -32,7 +34,8 @@ class Finished:
 
 
 class Term(Protocol):
-    """One term: its name in logs and records, the tokens it belongs to, and what it comes to."""
+    """One term: its name in records, the tokens it belongs to (its class may leave both out: then it is named after the
+    class and belongs to the outcome), and the amount it adds."""
 
     name: ClassVar[str]
     place: ClassVar[Place]
@@ -40,6 +43,7 @@ class Term(Protocol):
     def amount(self, finished: Finished) -> float: ...
 
 
+@TERMS.register("answer")
 @dataclass(frozen=True)
 class Answer:
     """weight x metric(answer, gold answers); 0 without an answer."""
@@ -53,6 +57,7 @@ class Answer:
         return self.weight * _METRICS[self.metric](finished.answer, finished.golden_answers)
 
 
+@TERMS.register("judge")
 @dataclass(frozen=True)
 class Judging:
     """The labelled verdicts' rewards (`reward.judge_one`) as one number; 0 without a labelled verdict."""
@@ -72,9 +77,10 @@ class Judging:
         return total
 
 
+@TERMS.register("format")
 @dataclass(frozen=True)
 class Format:
-    """weight for an episode without a flaw of form: it ended with its answer, every call held a legal action, every
+    """weight for an episode of flawless form: it ended with its answer, every call held a legal action, every
     observation got a verdict. With weight L and an answer's weight of 1 - L this is the reward of Search-R1's later
     study (arXiv 2505.15117): 1, 1 - L, L or 0 for a right or wrong answer in right or wrong form."""
 
@@ -91,6 +97,7 @@ class Format:
         return self.weight * flawless
 
 
+@TERMS.register("search_cost")
 @dataclass(frozen=True)
 class SearchCost:
     """-each x searches. It belongs to the outcome: on the searches' own tokens a cost that is the same for all would
@@ -104,6 +111,7 @@ class SearchCost:
         return -self.each * finished.searches
 
 
+@TERMS.register("action_penalty")
 @dataclass(frozen=True)
 class ActionPenalty:
     """-each x calls without a legal action."""
@@ -124,7 +132,8 @@ _METRICS: dict[AnswerMetric, Callable[[str | None, Sequence[str]], float]] = {
 
 
 def terms_of(config: RewardConfig) -> tuple[Term, ...]:
-    """The configured terms. Answer and judging always stand there; the others only where they weigh something."""
+    """The configured terms: answer and judging always, format, search cost and action penalty where their weight is
+    not 0, then those of `rewards.terms`."""
     terms: list[Term] = [Answer(config.answer, config.answer_metric), Judging(config.aggregate, config.cap)]
     if config.format:
         terms.append(Format(config.format))
@@ -132,10 +141,18 @@ def terms_of(config: RewardConfig) -> tuple[Term, ...]:
         terms.append(SearchCost(config.search_cost))
     if config.action_penalty:
         terms.append(ActionPenalty(config.action_penalty))
+    terms += (TERMS.make(term.name, term.options, "rewards.terms") for term in config.terms)
     return tuple(terms)
 
 
 def reward_of(finished: Finished, config: RewardConfig) -> Reward:
-    """What the episode earned."""
-    parts = tuple(Part(term.name, term.place, term.amount(finished)) for term in terms_of(config))
+    """What the episode earned. Raises InputError for a term that is not there or returns no finite number."""
+    parts = tuple(_part(term, finished) for term in terms_of(config))
     return Reward(exact_match(finished.answer, finished.golden_answers), finished.judged, parts)
+
+
+def _part(term: Term, finished: Finished) -> Part:
+    name, amount = getattr(term, "name", type(term).__name__), term.amount(finished)
+    if not isinstance(amount, int | float) or not math.isfinite(amount):
+        raise InputError(f"rewards.terms: {type(term).__name__}.amount returned {amount!r}: must be a finite number")
+    return Part(name, getattr(term, "place", Place.OUTCOME), float(amount))

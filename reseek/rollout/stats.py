@@ -14,6 +14,8 @@ from reseek.agent.grammar import Action, Verdict
 from reseek.rewards.answers import normalise_answer
 from reseek.rewards.reward import Reward
 
+_OWN_NUMBER = ("answer", "judge", "format", "search_cost", "action_penalty")
+
 
 @dataclass(frozen=True)
 class EpisodeStats:
@@ -77,6 +79,8 @@ class EpisodeStats:
     """Those of an answer that matches exactly and has log-probabilities, else 0."""
     right_logprob: float = 0.0
     """The sum of these tokens' log-probabilities, as they were sampled."""
+    other_reward: float = 0.0
+    """The part of `reward` that the terms of `rewards.terms` came to."""
     refined_tokens: int = 0
     """Sampled for refinements (search_o1): in no segment, and not among `sampled_tokens`."""
 
@@ -113,6 +117,7 @@ class EpisodeStats:
             format_reward=reward.part("format"),
             search_cost=reward.part("search_cost"),
             action_penalty=reward.part("action_penalty"),
+            other_reward=sum((part.amount for part in reward.parts if part.name not in _OWN_NUMBER), 0.0),
             repeated_queries=_repeated(episode),
             answer_tokens=answer.action_end - answer.action_start if answer is not None else 0,
             right_tokens=len(right),
@@ -176,6 +181,7 @@ def summarise(stats: Sequence[EpisodeStats]) -> dict[str, float | None]:
         "format_reward": ratio("format_reward", count),
         "search_cost": ratio("search_cost", count),
         "action_penalty": ratio("action_penalty", count),
+        "other_reward": ratio("other_reward", count),
         "judge_accuracy": ratio("judge_right", total("labelled")),
         "judge_precision": ratio("yes_right", total("said_yes")),
         "judge_recall": ratio("yes_right", total("good")),

@@ -126,7 +126,7 @@ def test_an_unknown_key_names_the_known_ones():
     message = problem(load_section, RewardConfig, {"answr": 1}, "rewards")
     assert message == (
         "rewards.answr: no such key; known: action_penalty, aggregate, answer, answer_metric, cap, format, match, "
-        "search_cost, wrong_no, wrong_yes"
+        "search_cost, terms, wrong_no, wrong_yes"
     )
 
 

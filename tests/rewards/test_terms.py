@@ -11,6 +11,7 @@ from reseek.agent.grammar import Verdict
 from reseek.config.agent import AgentConfig
 from reseek.config.oracle import OracleConfig
 from reseek.config.rewards import RewardConfig
+from reseek.errors import InputError
 from reseek.oracle.literal import LiteralOracle
 from reseek.questions.record import Question
 from reseek.rewards.reward import Judged, Place, Reward, judge_one
@@ -107,6 +108,17 @@ def test_terms_are_what_the_configuration_weighs():
     assert whole[2:] == (Format(0.1), SearchCost(0.2), ActionPenalty(0.3))
     assert len({term.name for term in whole}) == 5
     assert [term.name for term in whole if term.place is Place.VERDICTS] == ["judge"]
+
+
+def test_a_term_that_returns_no_number_is_refused(monkeypatch):
+    monkeypatch.setattr(SearchCost, "amount", lambda self, finished: float("nan"))
+    with pytest.raises(InputError, match="rewards.terms: SearchCost.amount returned nan: must be a finite number"):
+        reward_of(Finished("x", ("y",)), RewardConfig(terms=[{"name": "search_cost", "options": {"each": 1}}]))
+
+
+def test_further_terms_are_read_as_they_were_written():
+    one = RewardConfig(terms=[{"name": "search_cost", "options": {"each": 1}}])
+    assert RewardConfig.model_validate_json(one.model_dump_json()) == one
 
 
 # Farming, by scripted policies through the same episode code that training runs
