@@ -61,6 +61,16 @@ class Registry:
         found = self._classes.get(name)
         return found if found is not None else self._imported(name)
 
+    @staticmethod
+    def is_path(name: str) -> bool:
+        """Whether a name is an import path (which is imported when the class is needed)."""
+        return ":" in name or "." in name
+
+    def checked(self, name: str) -> str:
+        """The name of a built-in. Raises InputError, listing them, for another one."""
+        self.find(name)
+        return name
+
     def make(self, name: str, options: Mapping[str, Any] | None = None, where: str | None = None) -> Any:
         """An object of the class, its settings taken from `options`. Raises InputError naming the option that is
         wrong; `where` is the configuration key of the options."""
@@ -129,3 +139,9 @@ def configured(found: type, options: Mapping[str, Any], where: str) -> Any:
 
 TERMS = Registry("rewards.terms", ["reseek.rewards.terms"], ["amount"])
 """Reward terms (reseek.rewards.terms.Term)."""
+
+ORACLES = Registry("oracle.name", ["reseek.oracle.literal", "reseek.oracle.builtin"], ["score"])
+"""Oracles (reseek.oracle.Oracle)."""
+
+ESTIMATORS = Registry("algo.estimator", ["reseek.training.credit.estimators"], ["credit"])
+"""Advantage estimators (reseek.training.credit.estimators.Estimator)."""

@@ -53,14 +53,13 @@ def main(
         quiet_models()
         from benchmarks.oracle.measure import measure
         from benchmarks.oracle.report import summary, table
-        from reseek.config.oracle import OracleName
         from reseek.oracle.making.calibrate import read_oracle
         from reseek.oracle.making.retrieved_passages import opened
         from reseek.questions.record import read_questions
 
         config = read_oracle(oracle or ["oracle=minilm"])
-        if config.name in (OracleName.LITERAL, OracleName.SUPPORTING):
-            raise InputError(f"oracle={config.name.value}: calls no model; there is nothing to gather")
+        if config.name in ("literal", "supporting"):
+            raise InputError(f"oracle={config.name}: calls no model; there is nothing to gather")
         with _material(questions, corpus, seed) as (file, passages), opened(passages) as (search, _):
             asked = read_questions(file)
             wanted = min(groups or (8 if quick else 32), len(asked))

@@ -19,7 +19,7 @@ def ratio(measured: Measured) -> float:
 def table(config: OracleConfig, sessions: int, rounds: Sequence[Measured]) -> Table:
     one = rounds[0]
     shown = Table(
-        title=f"{config.name.value}, {config.pair.value}, {config.unit.value}: {one.observations:,} observations of "
+        title=f"{config.name}, {config.pair.value}, {config.unit.value}: {one.observations:,} observations of "
         f"{sessions:,} sessions, {one.pairs:,} pairs, {one.distinct:,} different",
         caption=f"verdicts equal: {one.verdicts_equal:,} of {one.verdicts:,}; scores differ by at most "
         f"{one.largest_difference:.1e}",
@@ -49,7 +49,7 @@ def summary(config: OracleConfig, rounds: Sequence[Measured], **about: Any) -> d
     return {
         "benchmark": "oracle",
         **about,
-        "oracle": config.name.value,
+        "oracle": config.name,
         "pair": config.pair.value,
         "unit": config.unit.value,
         "threshold": config.threshold,

@@ -1,21 +1,11 @@
 """`algo`: how rewards become updates of the policy. `conf/train.yaml` maps its keys to verl's."""
 
 from enum import Enum
+from typing import Any
 
 from pydantic import Field
 
 from reseek.config.section import Section
-
-
-class EstimatorName(Enum):
-    """How rewards become advantages (reseek/training/credit/estimators.py)."""
-
-    GRPO = "grpo"
-    """Rewards normalised over the sessions of a question."""
-    REINFORCE = "reinforce"
-    """Rewards minus the mean of the question's other sessions."""
-    PPO = "ppo"
-    """A critic and generalised advantage estimation, chained through forks."""
 
 
 class Credit(Enum):
@@ -48,7 +38,12 @@ class Schedule(Enum):
 class AlgoSettings(Section):
     """`algo`: how the policy is updated. Mapped to verl's keys in conf/train.yaml."""
 
-    estimator: EstimatorName = Field(EstimatorName.GRPO, description="grpo, reinforce or ppo")
+    estimator: str = Field(
+        "grpo",
+        description="how rewards become advantages: grpo (normalised over the sessions of a question), reinforce "
+        "(minus the mean of its other sessions), ppo (a critic and GAE), or an import path: package.module:Name",
+    )
+    options: dict[str, Any] = Field(default_factory=dict, description="settings of an estimator given by its path")
     credit: Credit = Field(Credit.TRAJECTORY, description="trajectory, or step: what a verdict's reward reaches")
     control: Control = Field(Control.NONE, description="none, or permuted_rewards")
     schedule: Schedule = Field(Schedule.SYNC, description="sync or colocate_async")

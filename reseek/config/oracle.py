@@ -1,25 +1,12 @@
 """`oracle`: which oracle labels observations, and how its model is asked."""
 
 from enum import Enum
+from typing import Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from reseek.config.section import Section
-
-
-class OracleName(Enum):
-    """Which oracle labels observations."""
-
-    LITERAL = "literal"
-    """Good iff an alias of the gold answer stands in the observation, at token boundaries."""
-    SUPPORTING = "supporting"
-    """Good iff a gold passage's title is among the observation's; no label where none is known."""
-    BI_ENCODER = "bi_encoder"
-    """Cosine similarity of the two sides of a pair (`oracle.pair`) by a sentence-transformers model."""
-    CROSS_ENCODER = "cross_encoder"
-    """A reranker's probability that the two sides of a pair belong together, in this process."""
-    REMOTE = "remote"
-    """A reranker's, in a service."""
+from reseek.registry import ORACLES
 
 
 class PairForm(Enum):
@@ -54,7 +41,12 @@ class RemoteApi(Enum):
 class OracleConfig(Section):
     """`oracle`: who says which verdict was right. A key that the named oracle does not read must be left alone."""
 
-    name: OracleName = Field(OracleName.LITERAL, description="literal, supporting, bi_encoder, cross_encoder or remote")
+    name: str = Field(
+        "literal",
+        description="literal (an alias of the gold answer is in the text), supporting (a gold passage's title is among "
+        "the hits), bi_encoder, cross_encoder, remote (models), or an import path: package.module:Name",
+    )
+    options: dict[str, Any] = Field(default_factory=dict, description="settings of an oracle given by its import path")
     threshold: float = Field(0.7, ge=0, le=1, description="good iff score > threshold")
     calibration: str | None = Field(
         None, description="card.json of `reseek calibrate`: its error rate is logged with the run"
@@ -89,19 +81,26 @@ class OracleConfig(Section):
     timeout_s: float = Field(30.0, gt=0, description="remote: seconds for one request to one replica")
     patience_s: float = Field(300.0, gt=0, description="remote: seconds of trying before a scoring fails")
 
+    @field_validator("name")
+    @classmethod
+    def _name_is_known(cls, name: str) -> str:
+        return name if ORACLES.is_path(name) else ORACLES.checked(name)
+
     @model_validator(mode="after")
     def _keys_fit_the_name(self) -> "OracleConfig":
-        for key in sorted(self.model_fields_set - _EVERY_ORACLE - _KEYS_OF[self.name]):
+        if self.options and self.name in _KEYS_OF:
+            raise ValueError(f"options: {self.name} has none; its keys are those of `oracle` itself")
+        for key in sorted(self.model_fields_set - _EVERY_ORACLE - _KEYS_OF.get(self.name, _OF_OTHERS)):
             if getattr(self, key) != type(self).model_fields[key].default:
-                readers = ", ".join(name.value for name in OracleName if key in _KEYS_OF[name])
-                raise ValueError(f"{key} is read by {readers}, not by {self.name.value}; leave it out")
-        if self.name is OracleName.CROSS_ENCODER and self.model is None:
+                readers = ", ".join(name for name, keys in _KEYS_OF.items() if key in keys)
+                raise ValueError(f"{key} is read by {readers}, not by {self.name}; leave it out")
+        if self.name == "cross_encoder" and self.model is None:
             raise ValueError("model is needed with name=cross_encoder: a model folder or a hub id")
-        if self.name is OracleName.REMOTE and not self.urls:
+        if self.name == "remote" and not self.urls:
             raise ValueError("urls is needed with name=remote: addresses such as [http://127.0.0.1:8001]")
-        if self.name is OracleName.REMOTE and self.window_tokens is None:
+        if self.name == "remote" and self.window_tokens is None:
             raise ValueError("window_tokens is needed with name=remote: how many tokens of text the service takes")
-        if self.name is OracleName.REMOTE and self.model is None:
+        if self.name == "remote" and self.model is None:
             raise ValueError("model is needed with name=remote: what the service calls it; known scores are kept by it")
         if self.window_tokens is not None and self.window_overlap >= self.window_tokens:
             raise ValueError(f"window_overlap must be less than window_tokens = {self.window_tokens}")
@@ -113,16 +112,19 @@ class OracleConfig(Section):
         return self.model_copy(update={key: type(self).model_fields[key].default for key in _NO_VERDICT})
 
 
-_EVERY_ORACLE = frozenset({"name", "threshold", "calibration", "flip", "most_failed"})
+_EVERY_ORACLE = frozenset({"name", "options", "threshold", "calibration", "flip", "most_failed"})
 
 _OF_PAIRS = frozenset({"model", "pair", "unit", "window_tokens", "window_overlap", "batch_size", "cache", "shared"})
 
-_KEYS_OF: dict[OracleName, frozenset[str]] = {
-    OracleName.LITERAL: frozenset(),
-    OracleName.SUPPORTING: frozenset(),
-    OracleName.BI_ENCODER: _OF_PAIRS | {"device", "dtype"},
-    OracleName.CROSS_ENCODER: _OF_PAIRS | {"device", "dtype"},
-    OracleName.REMOTE: _OF_PAIRS | {"urls", "api", "tokenizer", "timeout_s", "patience_s"},
+_OF_OTHERS = frozenset({"shared"})
+"""An oracle with settings of its own has them in `options`."""
+
+_KEYS_OF: dict[str, frozenset[str]] = {
+    "literal": frozenset(),
+    "supporting": frozenset(),
+    "bi_encoder": _OF_PAIRS | {"device", "dtype"},
+    "cross_encoder": _OF_PAIRS | {"device", "dtype"},
+    "remote": _OF_PAIRS | {"urls", "api", "tokenizer", "timeout_s", "patience_s"},
 }
 
 _NO_VERDICT = frozenset(

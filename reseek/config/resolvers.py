@@ -9,6 +9,8 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from reseek.registry import ESTIMATORS
+
 CONF = Path(__file__).resolve().parents[2] / "conf"
 
 _MIXED_PRECISION = {"float32": "fp32", "bfloat16": "bf16"}
@@ -38,8 +40,16 @@ def register_resolvers() -> None:
         "positive": lambda number: float(number) > 0,
         "sum": lambda *numbers: sum(int(number) for number in numbers),
         "mixed_precision": _mixed_precision,
-        "verl_estimator": lambda name: {"reinforce": "rloo", "ppo": "gae"}.get(name, name),
+        "verl_estimator": _verl_estimator,
         "job": _job,
         "conf": lambda name: str(CONF / name),
     }.items():
         OmegaConf.register_new_resolver(f"reseek.{name}", function, replace=True)
+
+
+def _verl_estimator(name: str) -> str:
+    """A name by which verl learns whether there is a critic; it computes no advantages here."""
+    known = {"grpo": "grpo", "reinforce": "rloo", "ppo": "gae"}
+    if name in known:
+        return known[name]
+    return "gae" if getattr(ESTIMATORS.find(name), "needs_critic", False) else "grpo"

@@ -21,7 +21,7 @@ from reseek.preparation.prepare import Prepared
 from reseek.run.folder import write_json
 
 FILE = "conditions.json"
-_LATER_KEYS = (("rewards", "terms"),)
+_LATER_KEYS = (("rewards", "terms"), ("oracle", "options"))
 
 
 class Conditions(BaseModel):

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 
 from reseek.agent.observation import Observation
 from reseek.questions.record import Question
+from reseek.registry import ORACLES
 from reseek.rewards.answers import cover_match, normalise_answer
 
 
+@ORACLES.register("literal")
 class LiteralOracle:
     """1.0 iff the observation's text contains an alias of the gold answer at token boundaries, both normalised."""
 
@@ -19,6 +21,7 @@ class LiteralOracle:
         return [cover_match(observation.text, question.golden_answers) for observation in observations]
 
 
+@ORACLES.register("supporting")
 class SupportingOracle:
     """1.0 iff the observation shows a supporting passage, identified by the title that the retriever gave it."""
 

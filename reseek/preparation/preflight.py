@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 from reseek.agent.episode import prompt_ids
 from reseek.agent.methods import Method
 from reseek.config.agent import AgentConfig
-from reseek.config.algo import AlgoSettings, EstimatorName
+from reseek.config.algo import AlgoSettings
 from reseek.config.oracle import OracleConfig
 from reseek.config.run import ClusterSettings
 from reseek.config.settings import Settings, TrainSettings
@@ -20,6 +20,7 @@ from reseek.oracle import make_oracle
 from reseek.oracle.making.calibration_card import calibration_of
 from reseek.preparation.prepare import Prepared
 from reseek.questions.record import Question, read_questions
+from reseek.registry import ESTIMATORS
 
 
 def check_trainable(settings: Settings) -> None:
@@ -63,9 +64,10 @@ def check_algo(algo: AlgoSettings, cluster: ClusterSettings, questions: int) -> 
             f"algo.mini_batch_questions={algo.mini_batch_questions}: must divide "
             f"algo.questions_per_step={algo.questions_per_step}"
         )
-    if algo.estimator is not EstimatorName.PPO and algo.sessions_per_question < 2:
+    compares = getattr(ESTIMATORS.find(algo.estimator), "compares_sessions", False)
+    if compares and algo.sessions_per_question < 2:
         raise InputError(
-            f"algo.sessions_per_question=1: algo.estimator={algo.estimator.value} compares the sessions of a question, "
+            f"algo.sessions_per_question=1: algo.estimator={algo.estimator} compares the sessions of a question, "
             "it needs at least 2"
         )
     workers = cluster.nodes * cluster.gpus_per_node

@@ -21,7 +21,7 @@ from reseek.agent.episode import EpisodeTexts
 from reseek.agent.grammar import Action, Verdict, render
 from reseek.agent.prompts import NOTICE
 from reseek.config.agent import AgentConfig, ContextPolicy
-from reseek.config.oracle import OracleConfig, OracleName
+from reseek.config.oracle import OracleConfig
 from reseek.config.rewards import RewardConfig
 from reseek.evaluation.conditions import Conditions, claim_folder
 from reseek.evaluation.results import Evaluation, read_evaluation
@@ -124,7 +124,7 @@ class _Shelf:
 def play(folder: Path, context: ContextPolicy, tokenizer: WordTokenizer) -> Evaluation:
     """One run, written as eval.py writes one."""
     agent = AgentConfig(context=context, top_k=1, max_turns=4)
-    oracle, rewards = OracleConfig(name=OracleName.SUPPORTING, threshold=0.5), RewardConfig()
+    oracle, rewards = OracleConfig(name="supporting", threshold=0.5), RewardConfig()
     conditions = Conditions(
         policy="scripted",
         weights=None,

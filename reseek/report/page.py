@@ -117,7 +117,7 @@ def card(run: Evaluation, label: tuple[str, ...]) -> Card:
         ("passages", None if conditions.passages is None else f"{conditions.passages:,}"),
         ("questions", questions),
         ("split, sha256", "; ".join(sources)),
-        ("oracle", f"{conditions.oracle.name.value}, good above {conditions.oracle.threshold}"),
+        ("oracle", f"{conditions.oracle.name}, good above {conditions.oracle.threshold}"),
         ("rewards", _changed(conditions.rewards.model_dump(mode="json"))),
         ("conditions", conditions.hash),
         ("ReSeek", run.versions.get("reseek")),

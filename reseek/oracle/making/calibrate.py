@@ -21,7 +21,7 @@ from rich.table import Table
 
 from corpora.atomic import new_folder, write_text
 from corpora.progress import PatientBar
-from reseek.config.oracle import OracleConfig, OracleName, Unit
+from reseek.config.oracle import OracleConfig, Unit
 from reseek.config.section import load_section
 from reseek.errors import InputError
 from reseek.oracle import make_oracle, model_identity
@@ -81,7 +81,7 @@ def main(
             raise InputError("--pairs, --questions (with --corpus) or --world: give one of them")
         if (corpus is not None) != bool(questions):
             raise InputError("--corpus and --questions belong together")
-        needs_passages = config.name is OracleName.SUPPORTING or config.unit is Unit.PASSAGE
+        needs_passages = config.name == "supporting" or config.unit is Unit.PASSAGE
         labelled, data = _labelled(pairs, questions or [], corpus, world, good, shown, top_k, limit, needs_passages)
         card = calibrate(config, labelled, data, out)
     console = Console()
@@ -141,7 +141,7 @@ def read_oracle(words: Sequence[str]) -> OracleConfig:
 def table(card: Card) -> Table:
     """The numbers, with intervals."""
     shown = Table(
-        title=f"{card.oracle.name.value}, {card.data['what']}",
+        title=f"{card.oracle.name}, {card.data['what']}",
         caption=f"{card.observations:,} observations of {card.questions:,} questions got a score, "
         f"{card.labelled_share:.1%} of all; {card.good_share:.1%} of them are good; always saying the commoner label: "
         f"{card.commoner:.3f}",

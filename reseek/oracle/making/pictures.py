@@ -55,5 +55,5 @@ def draw(path: Path, scored: Scored, card: Card) -> None:
     for axes, place in ((roc, "lower right"), (precision_recall, "lower left"), (scores, "upper center")):
         axes.legend(loc=place, fontsize=8, framealpha=1)
         axes.spines[["top", "right"]].set_visible(False)
-    figure.suptitle(f"{card.oracle.name.value}: {card.data['what']} ({card.observations:,} observations)")
+    figure.suptitle(f"{card.oracle.name}: {card.data['what']} ({card.observations:,} observations)")
     figure.savefig(path, dpi=110)

@@ -9,11 +9,14 @@ Knows nothing of verl's batches, of text, or of how rewards came about.
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, ClassVar, Protocol
 
 import torch
+
+from reseek.config.algo import Credit
+from reseek.registry import ESTIMATORS
 
 _EPSILON = 1e-6
 
@@ -63,9 +66,16 @@ class Credited:
 
 
 class Estimator(Protocol):
+    """An estimator's class may say `compares_sessions = True` (it needs two sessions of a question at least) and
+    `needs_critic = True` (it reads `SegmentRow.values_T`)."""
+
     def credit(self, group: Sequence[Session]) -> Credited:
         """Advantages and returns of the sessions of one question."""
         ...
+
+
+def _per_step(algo: Mapping[str, Any]) -> bool:
+    return Credit(algo["credit"]) is Credit.STEP
 
 
 def _float64(numbers: Sequence[float]) -> torch.Tensor:
@@ -96,17 +106,33 @@ def _spread(group: Sequence[Session], advantages_G: torch.Tensor) -> Credited:
     return Credited(rows, rows)
 
 
+@ESTIMATORS.register("grpo")
 @dataclass(frozen=True)
 class Grpo:
     """Group-normalised total reward, one advantage for all tokens of a session (credit `trajectory`)."""
+
+    compares_sessions: ClassVar[bool] = True
+
+    @classmethod
+    def of(cls, algo: Mapping[str, Any]) -> "Estimator":
+        """`algo.estimator=grpo` under `algo.credit`."""
+        return StepCredit() if _per_step(algo) else cls()
 
     def credit(self, group: Sequence[Session]) -> Credited:
         return _spread(group, _normalised_G(_float64([session.total for session in group])))
 
 
+@ESTIMATORS.register("reinforce")
 @dataclass(frozen=True)
 class LeaveOneOut:
     """REINFORCE with the mean total reward of the other sessions as baseline (credit `trajectory`)."""
+
+    compares_sessions: ClassVar[bool] = True
+
+    @classmethod
+    def of(cls, algo: Mapping[str, Any]) -> "Estimator":
+        """`algo.estimator=reinforce` under `algo.credit`."""
+        return StepCredit(leave_one_out=True) if _per_step(algo) else cls()
 
     def credit(self, group: Sequence[Session]) -> Credited:
         return _spread(group, _left_out_G(_float64([session.total for session in group])))
@@ -142,6 +168,7 @@ class StepCredit:
         return Credited(tuple(rows), tuple(rows))
 
 
+@ESTIMATORS.register("ppo")
 @dataclass(frozen=True)
 class ChainedGae:
     """PPO: generalised advantage estimation along the trajectory, through its forks.
@@ -152,9 +179,15 @@ class ChainedGae:
     chain adds up to the total, so that verdicts which `mean` or `capped` bounds cannot be farmed here either.
     """
 
+    needs_critic: ClassVar[bool] = True
     gamma: float = 1.0
     lam: float = 1.0
     per_step: bool = False
+
+    @classmethod
+    def of(cls, algo: Mapping[str, Any]) -> "Estimator":
+        """`algo.estimator=ppo` under `algo.credit`."""
+        return cls(algo["gamma"], algo["lam"], _per_step(algo))
 
     def credit(self, group: Sequence[Session]) -> Credited:
         both = [self._chain(session) for session in group]

@@ -11,16 +11,13 @@ from typing import Any
 
 import torch
 
-from reseek.config.algo import Control, Credit, EstimatorName
+from reseek.config.algo import Control
+from reseek.registry import ESTIMATORS, configured
 from reseek.training.credit.estimators import (
-    ChainedGae,
     Estimator,
-    Grpo,
-    LeaveOneOut,
     Permuted,
     SegmentRow,
     Session,
-    StepCredit,
     VerdictCredit,
 )
 
@@ -33,12 +30,8 @@ def estimator_of(algo: Mapping[str, Any], seed: str) -> Estimator:
 
 
 def _estimator(algo: Mapping[str, Any]) -> Estimator:
-    name, per_step = EstimatorName(algo["estimator"]), Credit(algo["credit"]) is Credit.STEP
-    if name is EstimatorName.PPO:
-        return ChainedGae(algo["gamma"], algo["lam"], per_step)
-    if per_step:
-        return StepCredit(leave_one_out=name is EstimatorName.REINFORCE)
-    return LeaveOneOut() if name is EstimatorName.REINFORCE else Grpo()
+    found = ESTIMATORS.find(algo["estimator"])
+    return found.of(algo) if hasattr(found, "of") else configured(found, algo.get("options") or {}, "algo.options")
 
 
 def credit_rows(

@@ -1,0 +1,1 @@
+"""Built-in oracles: each module registers one or more (`reseek.registry.ORACLES`)."""
