@@ -1,14 +1,13 @@
 """`python -m reseek.evaluation.ablate OVERRIDES...`: methods x turn budgets on the same questions, and their curve.
 
-Each job is an evaluation as `eval.py` runs it, with a folder of its own below --out, so that a stopped ablation goes on
-where it was; the policy's engine starts once for all of them. Ends with the report over all jobs (`reseek.report`).
-Invariant: the jobs differ in method, budget and turn unit, and in nothing else. Knows nothing of episodes or curves.
+Each job is an evaluation as `eval.py` runs it, with its own folder below --out, so that the same command resumes a
+stopped ablation; the policy's engine starts once for all of them. Ends with the report over all jobs (`reseek.report`).
+Invariant: the jobs differ in method, budget and turn unit, and in nothing else.
 """
 
 import contextlib
 import os
 import sys
-import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +20,6 @@ from reseek.agent.methods import Method
 from reseek.config.agent import ContextPolicy, TurnUnit
 from reseek.config.resolvers import CONF, register_resolvers
 from reseek.errors import InputError
-from reseek.run import processes
 from reseek.run.command import run_command, user_errors
 
 _REPORT = "report"
@@ -82,24 +80,26 @@ class OneEngine:
 
 def run_jobs(jobs: Sequence[Job], out: Path, overrides: Sequence[str]) -> list[Path]:
     """Evaluate job after job with one engine. Returns their folders."""
+    from reseek.config.settings import EvalSettings, load_settings
     from reseek.evaluation.launch import Engines, evaluate
+    from reseek.run.lifecycle import Run
 
     register_resolvers()
     with initialize_config_dir(str(CONF), version_base=None):
+        whole = compose("eval", overrides=[*overrides, f"run.dir={out}"])
         configs = [
             compose("eval", overrides=[*overrides, *job.overrides, f"run.name={job.name}", f"run.dir={out / job.name}"])
             for job in jobs
         ]
-    run_id = uuid.uuid4().hex
-    before = processes.shared_memory()
-    try:
+    settings = load_settings(whole, EvalSettings)
+    with Run(settings, None) as run:
+        if not settings.run.check_only:
+            run.claim()
+        if settings.cluster.device == "cuda":
+            run.uses_shared_memory()
         with contextlib.ExitStack() as stack:
-            engines = Engines(run_id, OneEngine(stack).open_environment)
+            engines = Engines(run, OneEngine(stack).open_environment)
             return [evaluate(config, engines) for config in configs]
-    finally:
-        processes.end_processes(run_id)
-        if any(config.cluster.device == "cuda" for config in configs):
-            processes.free_shared_memory(before)
 
 
 def main(

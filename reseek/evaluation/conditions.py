@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from corpora.atomic import write_json
 from reseek.config.agent import AgentConfig
 from reseek.config.oracle import OracleConfig
 from reseek.config.rewards import RewardConfig
@@ -18,7 +19,6 @@ from reseek.config.settings import EvalSettings
 from reseek.errors import InputError
 from reseek.policy.fingerprint import model_fingerprint
 from reseek.preparation.prepare import Prepared
-from reseek.run.folder import write_json
 
 FILE = "conditions.json"
 _LATER_KEYS = (("rewards", "terms"), ("oracle", "options"))
@@ -96,13 +96,11 @@ def engine_name(settings: EvalSettings) -> str:
     return "endpoint" if settings.policy.endpoint else settings.evaluation.engine
 
 
-def claim_folder(folder: Path, conditions: Conditions) -> None:
-    """Make `folder` hold results of these conditions alone. Raises InputError, naming the first differing key, where it
-    holds those of others."""
+def check_folder(folder: Path, conditions: Conditions) -> None:
+    """Raises InputError, naming the first differing key, where the folder holds results of other conditions."""
     path = folder / FILE
     wanted = conditions.written
     if not path.is_file():
-        write_json(path, wanted)
         return
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
@@ -115,6 +113,10 @@ def claim_folder(folder: Path, conditions: Conditions) -> None:
                 f"run.dir={folder}: holds results of other conditions ({key} was {flat_found.get(key)!r}, is now "
                 f"{flat_wanted.get(key)!r}); name another folder"
             )
+
+
+def write_conditions(folder: Path, conditions: Conditions) -> None:
+    write_json(folder / FILE, conditions.model_dump(mode="json"))
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -1,14 +1,12 @@
 """`python -m reseek.evaluation.counterfactual RUN`: replay every judged step of an evaluation with the other verdict.
 
-Same model, greedy: the run itself must have been greedy, so that nothing but the verdict differs. Invariant: what was
-replayed is in `counterfactual/<set>.jsonl` of the run's folder, a line right after its episode; the same command goes
-on where it was stopped. Knows nothing of how a replay works (`replay`) or is counted (`flips`).
+Same model, greedy: the run itself must have been greedy, so that nothing but the verdict differs. Invariant: each
+replay is a line of `counterfactual/<set>.jsonl` in the run's folder, written right after its episode; the same command
+resumes a stopped one.
 """
 
 import asyncio
-import os
 import sys
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -33,10 +31,10 @@ from reseek.rewards.answers import exact_match
 from reseek.rollout.environment import Environment
 from reseek.rollout.records import EpisodeRecord
 from reseek.rollout.runner import open_file
-from reseek.run import processes
 from reseek.run.command import user_errors
-from reseek.run.terminal import output_to, plain, terminate_raises
-from reseek.run.variables import environment
+from reseek.run.folder import Kind
+from reseek.run.lifecycle import Run
+from reseek.run.terminal import plain
 
 Job = tuple[Step, Verdict]
 
@@ -48,6 +46,8 @@ async def replay_steps(
     concurrency: int,
 ) -> None:
     """Replay each step with its verdict and append what came of it; at most `concurrency` at once."""
+    for name in {step.record.set for step, _ in jobs}:
+        open_file(flips_file(folder, name))
     waiting = iter(jobs)
 
     async def work() -> None:
@@ -91,7 +91,6 @@ def jobs_of(records: Sequence[EpisodeRecord], folder: Path, controls: int) -> li
     """What is left to replay of one set: each judged step with the other verdict, the first `controls` with their own
     as well. Raises InputError for a file of other conditions."""
     path = flips_file(folder, records[0].set)
-    open_file(path)
     known = read_flips(path)
     if any(flip.conditions != records[0].conditions for flip in known):
         raise InputError(f"{path}: holds replays of other conditions; remove it")
@@ -106,48 +105,54 @@ def main(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="the folder of a greedy evaluation")],
     limit: Annotated[int | None, typer.Option(help="episodes per set; default: all", min=1)] = None,
     controls: Annotated[int, typer.Option(help="steps per set replayed with their own verdict too", min=0)] = 20,
+    take_over: Annotated[
+        bool, typer.Option("--take-over", help="take a folder that a run of another host, boot or container claims")
+    ] = False,
 ) -> None:
     """Replay each judged step of RUN with the other verdict; count how often the answer gets better or worse."""
     with user_errors():
-        counted = _replay_run(run.resolve(), limit, controls)
+        counted = _replay_run(run.resolve(), limit, controls, take_over)
     console = Console()
     Console(width=max(console.width, WIDTH)).print(table(counted))
 
 
-def _replay_run(folder: Path, limit: int | None, controls: int) -> dict[str, Flips]:
+def _replay_run(folder: Path, limit: int | None, controls: int, take_over: bool) -> dict[str, Flips]:
     evaluated = read_evaluation(folder)
     if evaluated.conditions.temperature != 0:
         raise InputError(
             f"{folder}: was asked with evaluation.temperature={evaluated.conditions.temperature}; a replay needs a "
             "greedy run: python eval.py evaluation.temperature=0 ..."
         )
-    jobs: list[Job] = []
-    for records in evaluated.records.values():
-        jobs += jobs_of(records[:limit], folder, controls) if records else []
-    if jobs:
-        _ask(folder, evaluated.conditions.hash, jobs)
+    config = OmegaConf.create((folder / "config.yaml").read_text(encoding="utf-8"))
+    config.run.update(dir=str(folder), take_over=take_over)
+    with Run(load_settings(config, EvalSettings), Kind.EVALUATION, log="counterfactual.log") as run:
+        run.claim()
+        jobs: list[Job] = []
+        for records in evaluated.records.values():
+            jobs += jobs_of(records[:limit], folder, controls) if records else []
+        if jobs:
+            _ask(run, evaluated.conditions.hash, jobs)
     return {name: count_flips(read_flips(flips_file(folder, name))) for name in evaluated.records}
 
 
-def _ask(folder: Path, conditions: str, jobs: Sequence[Job]) -> None:
+def _ask(run: Run[EvalSettings], conditions: str, jobs: Sequence[Job]) -> None:
     """Start the engine and the search that the run had, and replay."""
     from reseek.evaluation.conditions import conditions_of
     from reseek.preparation.prepare import prepare
     from reseek.rollout.engines import load_tokenizer, open_environment
 
-    settings = load_settings(OmegaConf.create((folder / "config.yaml").read_text(encoding="utf-8")), EvalSettings)
-    run_id = uuid.uuid4().hex
-    os.environ.update(environment(settings, run_id))  # before torch is imported
+    settings = run.settings
     prepared = prepare(settings)
     if conditions_of(settings, prepared).hash != conditions:
-        raise InputError(f"{folder}: its model, corpus or code's keys are no longer those that it was asked with")
+        raise InputError(
+            f"{run.folder}: cannot replay: the model, corpus or configuration changed since this evaluation ran"
+        )
     tokenizer = load_tokenizer(settings.policy, prepared.model)
-    with output_to(folder / "counterfactual.log", settings.run.verbose), terminate_raises():
-        try:
-            with open_environment(settings, prepared.model, prepared.index, tokenizer, conditions) as opened:
-                asyncio.run(replay_steps(jobs, folder, opened, settings.evaluation.concurrency))
-        finally:
-            processes.end_processes(run_id)
+    run.open_log()
+    if settings.cluster.device == "cuda":
+        run.uses_shared_memory()
+    with open_environment(settings, prepared.model, prepared.index, tokenizer, conditions) as environment:
+        asyncio.run(replay_steps(jobs, run.folder, environment, settings.evaluation.concurrency))
 
 
 def table(counted: dict[str, Flips]) -> Table:

@@ -23,7 +23,7 @@ from reseek.agent.prompts import NOTICE
 from reseek.config.agent import AgentConfig, ContextPolicy
 from reseek.config.oracle import OracleConfig
 from reseek.config.rewards import RewardConfig
-from reseek.evaluation.conditions import Conditions, claim_folder
+from reseek.evaluation.conditions import Conditions, check_folder, write_conditions
 from reseek.evaluation.results import Evaluation, read_evaluation
 from reseek.oracle.literal import SupportingOracle
 from reseek.policy import Sample
@@ -144,7 +144,8 @@ def play(folder: Path, context: ContextPolicy, tokenizer: WordTokenizer) -> Eval
         oracle=oracle,
         rewards=rewards,
     )
-    claim_folder(folder, conditions)
+    check_folder(folder, conditions)
+    write_conditions(folder, conditions)
     write_text(folder / "config.yaml", f"run:\n  name: {context.value}\n")
     environment = Environment(
         Credulous(tokenizer),

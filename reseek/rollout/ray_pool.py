@@ -1,15 +1,13 @@
 """Several replicas of an environment over Ray, each with its own engine, search and oracle; the least busy is asked.
 
 Invariant: a question is asked by one replica and its record comes back whole; the driver alone writes. A replica that
-dies ends the run (EngineFailed): what was asked is kept, and the same command goes on. Java starts in the replicas
-only, after Ray: in a process where it ran before, Ray's signal handlers make it crash. Knows nothing of files.
+dies ends the run (EngineFailed): what was asked is kept, and the same command resumes. Java starts in the replicas
+only, after Ray: in a process where it ran before, Ray's signal handlers make it crash.
 """
 
 import asyncio
 import contextlib
 import dataclasses
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,9 +22,6 @@ from reseek.policy.vllm import EngineFailed
 from reseek.questions.record import Question
 from reseek.rollout.engines import load_tokenizer, open_environment
 from reseek.rollout.records import EpisodeRecord
-from reseek.run.variables import environment
-
-_OBJECT_STORE_BYTES = 200_000_000
 
 
 @ray.remote(num_cpus=0)
@@ -73,26 +68,16 @@ class ReplicaPool:
 
 @contextlib.contextmanager
 def open_replicas(
-    settings: EvalSettings, count: int, model: str, index: Path | None, conditions: str, run_id: str
+    settings: EvalSettings, count: int, model: str, index: Path | None, conditions: str
 ) -> Iterator[ReplicaPool]:
-    """Start Ray (or join `cluster.ray_address`) and `count` replicas; all gone afterwards."""
+    """Start `count` replicas on the Ray that runs; they close afterwards and end with it."""
     cluster, evaluation = settings.cluster, settings.evaluation
-    folder = Path(tempfile.mkdtemp(prefix="reseek-ray-"))
-    local: dict[str, Any] = {}
-    if cluster.ray_address is None:
-        local = {"include_dashboard": False, "_temp_dir": str(folder), "num_cpus": cluster.ray_cpus}
-        local["object_store_memory"] = _OBJECT_STORE_BYTES
     gpus = cluster.rollout_tensor_parallel if cluster.device == "cuda" else 0
+    make = Replica.options(num_gpus=gpus, max_concurrency=evaluation.concurrency + 8)
+    replicas = [make.remote(settings, model, index, conditions) for _ in range(count)]
     try:
-        ray.init(address=cluster.ray_address, runtime_env={"env_vars": environment(settings, run_id)}, **local)
-        make = Replica.options(num_gpus=gpus, max_concurrency=evaluation.concurrency + 8)
-        replicas = [make.remote(settings, model, index, conditions) for _ in range(count)]
-        try:
-            ray.get([replica.ready.remote() for replica in replicas])
-        except RayActorError as failure:
-            raise EngineFailed(f"a replica did not start: {one_line(str(failure))[-300:]}") from failure
-        yield ReplicaPool(replicas, conditions)
-        ray.get([replica.close.remote() for replica in replicas])
-    finally:
-        ray.shutdown()
-        shutil.rmtree(folder, ignore_errors=True)
+        ray.get([replica.ready.remote() for replica in replicas])
+    except RayActorError as failure:
+        raise EngineFailed(f"a replica did not start: {one_line(str(failure))[-300:]}") from failure
+    yield ReplicaPool(replicas, conditions)
+    ray.get([replica.close.remote() for replica in replicas])

@@ -141,6 +141,7 @@ def claimed(
     `on_lost` is called, from another thread, when a run elsewhere has taken the folder over.
     """
     folder = folder.resolve()
+    new = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _taking(folder):
@@ -156,6 +157,9 @@ def claimed(
         shutil.rmtree(claim.temporary, ignore_errors=True)
         if _is_ours(folder, run_id):
             (folder / FILE).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a command that was refused has written nothing
+            for path in new:
+                path.rmdir()
 
 
 def _take(folder: Path, run_id: str, take_over: bool) -> Claim:

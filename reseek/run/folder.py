@@ -4,9 +4,11 @@ import json
 import platform
 import subprocess
 import sys
+from enum import Enum
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import yaml
 from omegaconf import DictConfig, OmegaConf
 
 import reseek
@@ -29,6 +31,29 @@ def versions() -> dict[str, str]:
     if commit.returncode == 0:
         found["commit"] = commit.stdout.strip()
     return found
+
+
+class Kind(Enum):
+    """What a run's folder holds."""
+
+    TRAINING = "a training run (stage=rl)"
+    SFT = "an SFT run (stage=sft)"
+    EVALUATION = "an evaluation"
+
+
+def kind_of(folder: Path) -> Kind | None:
+    """What the folder holds, by its `config.yaml`; None where that says nothing."""
+    try:
+        config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError, RecursionError):  # ValueError: not text
+        return None
+    if not isinstance(config, dict):
+        return None
+    if config.get("stage") == "sft":
+        return Kind.SFT
+    if config.get("stage") == "rl":
+        return Kind.TRAINING
+    return Kind.EVALUATION if "evaluation" in config else None
 
 
 def open_run(folder: Path, config: DictConfig, seed: int) -> None:

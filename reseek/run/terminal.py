@@ -1,6 +1,6 @@
 """The process's own output: sent to a log file while noisy engines run, with the real terminal kept for the display.
 
-Works on file descriptors, so that child processes and C++ code are covered. Knows nothing of what runs.
+Works on file descriptors, so that child processes and C++ code are covered.
 """
 
 import contextlib
@@ -8,10 +8,11 @@ import os
 import signal
 import sys
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TextIO
 
+TERMINATED = 128 + signal.SIGTERM
 _UNSEEN = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
 
 
@@ -36,22 +37,24 @@ def output_to(log: Path, verbose: bool) -> Iterator[TextIO]:
             with os.fdopen(os.dup(saved[0]), "w", buffering=1, encoding="utf-8") as terminal:
                 yield terminal
         finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
+            for stream in (sys.stdout, sys.stderr):
+                with contextlib.suppress(OSError):  # a full disk must not keep the terminal from coming back
+                    stream.flush()
             os.dup2(saved[0], 1)
             os.dup2(saved[1], 2)
             os.close(saved[0])
             os.close(saved[1])
 
 
+def terminate(_signal: int, _frame: object) -> None:
+    """A handler of SIGTERM. Raises SystemExit with a shell's code for it."""
+    raise SystemExit(TERMINATED)
+
+
 @contextlib.contextmanager
-def terminate_raises() -> Iterator[None]:
-    """Turn SIGTERM into SystemExit, so that a stopped run still cleans up."""
-
-    def stop(_signal, _frame) -> None:
-        raise SystemExit(143)
-
-    previous = signal.signal(signal.SIGTERM, stop)
+def terminate_raises(handler: Callable[[int, object], None] = terminate) -> Iterator[None]:
+    """Turn SIGTERM into what `handler` raises, SystemExit, so that a stopped command still cleans up."""
+    previous = signal.signal(signal.SIGTERM, handler)
     try:
         yield
     finally:

@@ -1,19 +1,17 @@
-"""`train.py stage=sft`: check, gather the episodes, write rows and plan, train, write the result card.
+"""`train.py stage=sft` from start to end: check, gather the episodes, write rows and plan, train, write the card.
 
-Invariant: everything that can be wrong with the input is said before anything starts; whatever ends the run, its
-processes are gone; the same command with the same `run.dir` goes on where it stopped, episode by episode and, with
-`sft.save_every`, checkpoint by checkpoint. Training runs in processes of its own (reseek/sft/fit.py), one per device;
-this one follows their `metrics.jsonl`. Output of engines and trainers goes to `sft.log` in the run's folder.
+Invariant: wrong input is reported before anything starts; the same command with the same `run.dir` resumes, episode by
+episode and, with `sft.save_every`, checkpoint by checkpoint. Training runs in processes of its own (reseek/sft/fit.py),
+one per device; this one follows their `metrics.jsonl`. Output of engines and trainers goes to `sft.log` in the run's
+folder.
 """
 
 import asyncio
 import hashlib
 import json
-import os
 import subprocess
 import sys
 import time
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +19,6 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from corpora.atomic import write_json
 from reseek.agent.methods import Method
 from reseek.config.settings import SftSettings, load_settings
 from reseek.config.sft import EpisodeSource
@@ -36,12 +33,10 @@ from reseek.questions.record import Question, read_questions
 from reseek.rollout.engines import load_tokenizer, opened_policy, opened_search
 from reseek.rollout.environment import Environment
 from reseek.rollout.records import EpisodeRecord, whole_lines
-from reseek.run import processes
-from reseek.run.claim import check_free, claimed
-from reseek.run.folder import forget_later_steps, open_run
-from reseek.run.terminal import output_to, terminate_raises, undisturbed
-from reseek.run.variables import environment
-from reseek.sft.plan import METRICS, MODEL, Plan, check_batches, resume_step, write_plan, write_rows
+from reseek.run.folder import Kind
+from reseek.run.lifecycle import Run
+from reseek.run.terminal import undisturbed
+from reseek.sft.plan import METRICS, MODEL, PLAN, Plan, check_batches, check_plan, resume_step, write_plan, write_rows
 from reseek.sft.played_episodes import SCRIPTED, play_samples, play_scripted, played, sample_name
 from reseek.sft.progress import Bar
 from reseek.sft.recorded_episodes import files_of, recorded
@@ -61,46 +56,41 @@ def train(config: DictConfig) -> Path:
     check_trainable(settings)
     check_budgets(agent, agent.prompt_tokens, agent.response_tokens, agent.prompt_tokens + agent.response_tokens)
     check_batches(sft, settings.cluster.gpus_per_node)
-    run_id = uuid.uuid4().hex
-    os.environ.update(environment(settings, run_id))
-    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    material = _checked(settings)
-    folder = Path(settings.run.dir).resolve()
-    check_free(folder, take_over=settings.run.take_over)
-    if settings.run.check_only:
-        return folder
-    open_run(folder, OmegaConf.masked_copy(config, ["stage", *SftSettings.model_fields]), settings.run.seed)
-    if material.prepared is not None:
-        write_manifests(folder, material.prepared.manifests)
-    before = processes.shared_memory()
-    with (
-        claimed(folder, run_id, take_over=settings.run.take_over),
-        output_to(folder / "sft.log", settings.run.verbose) as terminal,
-        terminate_raises(),
-    ):
-        step = resume_step(folder)
-        forget_later_steps(folder / METRICS, step)
-        console = Console(file=terminal)
-        console.print(f"run folder {folder}\nother output {folder / 'sft.log'}", highlight=False, soft_wrap=True)
+    with Run(settings, Kind.SFT, log="sft.log") as run:
+        run.check_free()
+        material = _checked(settings)
+        if settings.run.check_only:
+            return run.folder
+        run.claim()
+        check_plan(run.folder, _plan(settings, material))
+        if not (run.folder / PLAN).is_file():
+            _record(run, config, material)
+        run.uses_shared_memory()
+        console = run.open_log()
         try:
-            chosen = _choose(settings, material, folder, console)
+            chosen = _choose(settings, material, run.folder, console)
             plan = _plan(settings, material, chosen)
-            write_plan(folder, plan)
+            write_plan(run.folder, plan)  # or refuse the folder, before what it says of itself changes
+            _record(run, config, material)
+            step = resume_step(run.folder)
+            run.resume_after(step, console)
             if not step:
-                write_rows(folder, chosen.train, chosen.validation)
-            _fit(plan, settings, folder, console, step)
-            write_json(folder / "result.json", result_card(folder, plan, chosen))
+                write_rows(run.folder, chosen.train, chosen.validation)
+            _fit(plan, run, console, step)
         except EngineFailed as failure:
-            raise RunFailed(f"{failure}; see {folder / 'sft.log'}; the same run.dir goes on") from failure
-        finally:
-            with undisturbed():
-                processes.end_processes(run_id, patience_s=0.0)
-                processes.free_shared_memory(before)
-    return folder
+            raise RunFailed(f"{failure}; see {run.log}; the same run.dir resumes it") from failure
+        run.write_card(result_card(run.folder, plan, chosen))
+    return run.folder
+
+
+def _record(run: Run[SftSettings], config: DictConfig, material: "_Material") -> None:
+    run.record(OmegaConf.masked_copy(config, ["stage", *SftSettings.model_fields]))
+    if material.prepared is not None:
+        write_manifests(run.folder, material.prepared.manifests)
 
 
 class _Material:
-    """What the checks have read: the model's place, its tokenizer, and, where episodes are played, the questions."""
+    """What the checks have read: the model, its tokenizer and, where episodes are played, the questions."""
 
     def __init__(self, model: str, tokenizer: Any, prepared: Prepared | None, questions: list[Question]) -> None:
         self.model, self.tokenizer, self.prepared, self.questions = model, tokenizer, prepared, questions
@@ -200,7 +190,8 @@ def _played(settings: SftSettings, material: _Material, folder: Path, console: C
     return played(folder, names, questions, conditions)
 
 
-def _plan(settings: SftSettings, material: _Material, chosen: Chosen) -> Plan:
+def _plan(settings: SftSettings, material: _Material, chosen: Chosen | None = None) -> Plan:
+    """The plan; without `chosen` its rows are not known yet."""
     return Plan(
         model=material.model,
         chat_template=settings.policy.chat_template,
@@ -211,20 +202,19 @@ def _plan(settings: SftSettings, material: _Material, chosen: Chosen) -> Plan:
         name=settings.run.name,
         loggers=tuple(settings.run.loggers),
         sft=settings.sft,
-        rows=len(chosen.train),
-        validation_rows=len(chosen.validation),
+        rows=len(chosen.train) if chosen else 0,
+        validation_rows=len(chosen.validation) if chosen else 0,
     )
 
 
-def _fit(plan: Plan, settings: SftSettings, folder: Path, console: Console, step: int) -> None:
-    """Train in processes of their own; follow what they record. Raises RunFailed where they fail or hang."""
-    if step:
-        console.print(f"going on after step {step}, from its checkpoint", highlight=False)
+def _fit(plan: Plan, run: Run[SftSettings], console: Console, step: int) -> None:
+    """Train in processes of their own, from the checkpoint of `step`; follow what they record. Raises RunFailed where
+    they fail or hang."""
     fitting = [sys.executable, "-m"]
     if plan.workers > 1:
         fitting += ["torch.distributed.run", "--standalone", f"--nproc-per-node={plan.workers}", "-m"]
-    fitting += ["reseek.sft.fit", str(folder)]
-    log, metrics = folder / "sft.log", folder / METRICS
+    fitting += ["reseek.sft.fit", str(run.folder)]
+    log, metrics, watchdog_s = run.log, run.folder / METRICS, run.settings.run.watchdog_s
     start = log.stat().st_size if log.is_file() else 0
     last, heard = b"", time.monotonic()
     process = subprocess.Popen(fitting)
@@ -237,10 +227,8 @@ def _fit(plan: Plan, settings: SftSettings, folder: Path, console: Console, step
                 if lines and lines[-1] != last:
                     last, heard = lines[-1], time.monotonic()
                     _show([json.loads(line) for line in lines], bar)
-                if time.monotonic() - heard > settings.run.watchdog_s:
-                    raise RunFailed(
-                        f"the run hangs: no step for {settings.run.watchdog_s:.0f} s (run.watchdog_s); see {log}"
-                    )
+                if time.monotonic() - heard > watchdog_s:
+                    raise RunFailed(f"the run hangs: no step for {watchdog_s:.0f} s (run.watchdog_s); see {log}")
     finally:
         with undisturbed():
             if process.poll() is None:

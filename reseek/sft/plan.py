@@ -59,9 +59,21 @@ def check_batches(sft: ImitationSettings, workers: int) -> None:
         )
 
 
+def check_plan(folder: Path, plan: Plan) -> None:
+    """Raises InputError where the folder holds another plan; how many rows it has is not compared."""
+    if (folder / PLAN).is_file():
+        found = read_plan(folder)
+        _compare(folder, found, plan.model_copy(update={"rows": found.rows, "validation_rows": found.validation_rows}))
+
+
 def write_plan(folder: Path, plan: Plan) -> None:
     """Write the plan. Raises InputError where the folder holds another one."""
-    found = read_plan(folder) if (folder / PLAN).is_file() else plan
+    if (folder / PLAN).is_file():
+        _compare(folder, read_plan(folder), plan)
+    write_json(folder / PLAN, plan.model_dump(mode="json"))
+
+
+def _compare(folder: Path, found: Plan, plan: Plan) -> None:
     if found != plan:
         theirs, ours = (one.model_dump(exclude={"sft"}) | one.sft.model_dump() for one in (found, plan))
         key = next(key for key in ours if ours[key] != theirs[key])
@@ -69,7 +81,6 @@ def write_plan(folder: Path, plan: Plan) -> None:
             f"run.dir={folder}: holds a run of other settings ({key} was {theirs[key]}, is now {ours[key]}); "
             "name another folder"
         )
-    write_json(folder / PLAN, plan.model_dump(mode="json"))
 
 
 def read_plan(folder: Path) -> Plan:

@@ -1,19 +1,14 @@
-"""Start a training run and see it through: Ray, verl's task runner, the watchdog, the display, the cleaning up.
+"""A training run from start to end: checks, Ray, verl's task runner, the watchdog, the display.
 
-Invariant: whatever ends the run (success, error, hang, Ctrl-C), its processes are gone and its shared memory is freed
-when `train` returns or raises. All output of the workers goes to `train.log` in the run's folder; the terminal shows
-the display. Knows nothing of episodes or rewards.
+All output of the workers goes to `train.log` in the run's folder; the terminal shows the display.
 """
 
 import contextlib
 import io
 import json
-import os
 import re
-import shutil
 import sys
 import time
-import uuid
 import warnings
 from dataclasses import asdict
 from pathlib import Path
@@ -21,26 +16,22 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf, open_dict
 from rich.console import Console
 
+from corpora.atomic import write_json
 from reseek.config.settings import TrainSettings, load_settings
 from reseek.errors import InputError
 from reseek.preparation.preflight import check_budgets, check_oracle, check_trainable, check_training
 from reseek.preparation.prepare import Prepared, prepare
 from reseek.questions.provenance import write_manifests
-from reseek.run import processes
 from reseek.run.checkpoint_layout import newest_huggingface
-from reseek.run.claim import check_free, claimed
 from reseek.run.command import require_platform
-from reseek.run.folder import forget_later_steps, open_run, write_json
-from reseek.run.terminal import output_to, terminate_raises, undisturbed
-from reseek.run.variables import environment
+from reseek.run.folder import Kind
+from reseek.run.lifecycle import Run
 from reseek.training.checkpoints import read_best, resume_step
 from reseek.training.monitor.profile import STARTED, Start, read_profile, table
 
-_OBJECT_STORE_BYTES = 1_000_000_000
-
 
 class RunFailed(Exception):
-    """The run ended without finishing. The message is one line; details stand in train.log."""
+    """The run ended without finishing. The message is one line; details are in the log."""
 
 
 def train(config: DictConfig) -> Path:
@@ -56,34 +47,32 @@ def train(config: DictConfig) -> Path:
     )
     if not settings.run.check_only:
         require_platform(settings.cluster.device)
-    run_id = uuid.uuid4().hex
-    os.environ.update(environment(settings, run_id))
-    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # every worker would compile the whole stack anew
-    prepared = prepare(settings)
-    complete(config, prepared)
-    check_training(settings, config, prepared)
-    check_oracle(settings.oracle)
-    check_verl(config)
-    folder = Path(settings.run.dir).resolve()
-    check_free(folder, take_over=settings.run.take_over)
-    if settings.run.check_only:
-        return folder
-    open_run(folder, config, settings.run.seed)
-    write_manifests(folder, prepared.manifests)
-    write_json(folder / "corpus.json", prepared.searched and prepared.searched.model_dump())
-    with claimed(folder, run_id, take_over=settings.run.take_over) as claim:
-        step = resume_step(folder)
-        forget_later_steps(folder / "metrics.jsonl", step)
-        ray_folder = claim.temporary / "ray"  # Ray lets everybody write into its folder: keep it inside a private one
-        ray_folder.mkdir()
-        _run(config, settings, folder, run_id, ray_folder, step)
-    write_json(folder / "result.json", result_card(folder, settings))
+    with Run(settings, Kind.TRAINING, log="train.log") as run:
+        run.check_free()
+        prepared = prepare(settings)
+        complete(config, prepared)
+        check_training(settings, config, prepared)
+        check_oracle(settings.oracle)
+        check_verl(config)
+        if settings.run.check_only:
+            return run.folder
+        run.claim()
+        run.record(config)
+        write_manifests(run.folder, prepared.manifests)
+        write_json(run.folder / "corpus.json", prepared.searched and prepared.searched.model_dump())
+        console = run.open_log()
+        run.resume_after(resume_step(run.folder), console)
+        began = time.monotonic()
+        _start_ray(run)
+        _watch(config, run, console, began)
+        _show_profile(run.folder, console)
+        run.write_card(result_card(run.folder, settings))
     from reseek.training.monitor.learning_curve import (
         draw_run,  # matplotlib: only who has something to draw waits for it
     )
 
-    draw_run(folder)
-    return folder
+    draw_run(run.folder)
+    return run.folder
 
 
 def complete(config: DictConfig, prepared: Prepared) -> None:
@@ -122,60 +111,17 @@ def check_verl(config: DictConfig) -> None:
         raise InputError(f"verl refuses the configuration: {error}") from None
 
 
-def _run(
-    config: DictConfig, settings: TrainSettings, folder: Path, run_id: str, ray_folder: Path, step: int
-) -> None:
-    before = processes.shared_memory()
-    log = folder / "train.log"
-    with output_to(log, settings.run.verbose) as terminal:
-        console = Console(file=terminal)
-        console.print(f"run folder {folder}\nworkers' output {log}", highlight=False, soft_wrap=True)
-        if step:
-            console.print(f"going on after step {step}, from its checkpoint", highlight=False)
-        with terminate_raises():
-            try:
-                began = time.monotonic()
-                _start_ray(settings, ray_folder, run_id)
-                _watch(config, settings, folder, console, began)
-                _show_profile(folder, console)
-            except RunFailed:
-                _keep_ray_logs(ray_folder, folder)
-                raise
-            finally:
-                import ray
-
-                with undisturbed():
-                    ray.shutdown()
-                    processes.end_processes(run_id)
-                    processes.free_shared_memory(before)
-                    shutil.rmtree(ray_folder, ignore_errors=True)
-
-
-def _start_ray(settings: TrainSettings, ray_folder: Path, run_id: str) -> None:
-    import ray
+def _start_ray(run: Run[TrainSettings]) -> None:
     from verl.trainer.constants_ppo import get_ppo_ray_runtime_env
 
     runtime_env = get_ppo_ray_runtime_env()
-    runtime_env["env_vars"] = {
-        **runtime_env.get("env_vars", {}),
-        **environment(settings, run_id),
-        "TRANSFER_QUEUE_ENABLE": "1",
-    }
-    cluster = settings.cluster
-    local = {}
-    if cluster.ray_address is None:
-        # vLLM leaves its sockets where it made them: let that be the folder that goes with the run.
-        runtime_env["env_vars"]["VLLM_RPC_BASE_PATH"] = str(ray_folder)
-        local = {"include_dashboard": False, "_temp_dir": str(ray_folder), "num_cpus": cluster.ray_cpus}
-        if cluster.device == "cpu":
-            # One *logical* GPU: verl's resource pools count only GPUs (see platform_cpu).
-            local |= {"num_gpus": cluster.gpus_per_node, "object_store_memory": _OBJECT_STORE_BYTES}
-    ray.init(address=cluster.ray_address, runtime_env=runtime_env, **local)
+    variables = {**runtime_env.get("env_vars", {}), "TRANSFER_QUEUE_ENABLE": "1"}
+    run.start_ray({**runtime_env, "env_vars": variables})
 
 
-def _watch(config: DictConfig, settings: TrainSettings, folder: Path, console: Console, began: float) -> None:
-    """Run verl's task and follow it until it ends or nothing has happened for `run.watchdog_s`. `began`: when the
-    launch did, on the monotonic clock."""
+def _watch(config: DictConfig, run: Run[TrainSettings], console: Console, began: float) -> None:
+    """Run verl's task and follow it until it ends or nothing has happened for `run.watchdog_s`. `began` is the start of
+    the launch on the monotonic clock."""
     import ray
 
     from reseek.training.monitor.progress import Display
@@ -184,7 +130,7 @@ def _watch(config: DictConfig, settings: TrainSettings, folder: Path, console: C
 
     board = Board.options(name=NAME).remote()
     task = Runner.remote().run.remote(OmegaConf.to_container(config, resolve=True))
-    phase, metrics_file = "start", folder / "metrics.jsonl"
+    phase, metrics_file, watchdog_s = "start", run.folder / "metrics.jsonl", run.settings.run.watchdog_s
     start: Start | None = Start(began)
     with Display(console) as display, metrics_file.open("a", encoding="utf-8") as metrics:
         while True:
@@ -201,17 +147,17 @@ def _watch(config: DictConfig, settings: TrainSettings, folder: Path, console: C
                     metrics.flush()
             if done:
                 break
-            if silent_for > settings.run.watchdog_s:
+            if silent_for > watchdog_s:
                 raise RunFailed(
                     f"the run hangs: nothing happened for {silent_for:.0f} s (run.watchdog_s) in phase '{phase}'; "
-                    f"ended it, see {folder / 'train.log'}"
+                    f"ended it, see {run.log}"
                 )
     try:
         ray.get(task)
     except ray.exceptions.RayError as error:
         print(f"{error}", file=sys.stderr)  # stderr is train.log here
         raise RunFailed(
-            f"the run failed in phase '{phase}': {last_exception(str(error))}; see {folder / 'train.log'}"
+            f"the run failed in phase '{phase}': {last_exception(str(error))}; see {run.log}"
         ) from error
 
 
@@ -230,15 +176,9 @@ def last_exception(traceback: str) -> str:
     return lines[-1] if lines else "no reason given"
 
 
-def _keep_ray_logs(ray_folder: Path, folder: Path) -> None:
-    for logs in ray_folder.glob("session_*/logs"):
-        if not logs.parent.is_symlink():
-            shutil.copytree(logs, folder / "ray-logs", dirs_exist_ok=True, ignore_dangling_symlinks=True)
-
-
 def result_card(folder: Path, settings: TrainSettings) -> dict:
-    """The run in a few numbers: the last step's and the last validation's metrics, where the newest weights are and
-    where the best (reseek/training/checkpoints.py)."""
+    """The run in a few numbers: metrics of the last step and the last validation, the newest and the best checkpoint
+    (reseek/training/checkpoints.py)."""
     last: dict[str, dict] = {}
     for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines():
         record = json.loads(line)

@@ -138,7 +138,7 @@ def test_a_killed_run_goes_on_from_its_checkpoint(scripted, shared_cache, tmp_pa
     first.wait()
     again = sft(folder, shared_cache, *keys, *saving)  # ends what the killed one has left running
     assert again.returncode == 0, again.stdout + again.stderr
-    assert re.search(r"going on after step \d+, from its checkpoint", again.stdout)
+    assert re.search(r"resuming after step \d+, from its checkpoint", again.stdout)
     assert [record["step"] for record in lines(folder)] == list(range(1, 61))
     other = sft(folder, shared_cache, *keys, *saving, "sft.learning_rate=1e-2")
     assert other.returncode == 2

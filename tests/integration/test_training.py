@@ -51,7 +51,7 @@ def test_metrics_of_each_step(run):
 
 
 def test_a_killed_run_goes_on_as_if_nothing_had_happened(grpo, resumed):
-    assert "going on after step 1" in resumed.output
+    assert "resuming after step 1" in resumed.output
     phases = [record["step"] for record in resumed.metrics if record["phase"] == "step"]
     assert phases == [1, 2, 3], "no step may be missing or stand twice"
     for step in range(1, STEPS + 1):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from reseek.config.oracle import OracleConfig
 from reseek.config.rewards import RewardConfig
-from reseek.evaluation.conditions import Conditions, claim_folder
+from reseek.evaluation.conditions import Conditions, check_folder, write_conditions
 from reseek.evaluation.results import Evaluation, read_evaluation
 from reseek.questions.provenance import SetManifest, write_manifests
 from reseek.questions.record import Question
@@ -56,7 +56,8 @@ def make_run(
 ) -> Evaluation:
     """Ask the sets and read the folder back."""
     under = conditions(policy, **agent)
-    claim_folder(folder, under)
+    check_folder(folder, under)
+    write_conditions(folder, under)
     asked = run_sets(sets, environment(speaker, under.hash, **agent), folder, 4)
     with ThreadPoolExecutor(1) as thread:  # the browser's tests have an event loop in theirs
         thread.submit(asyncio.run, asked).result()

@@ -1,0 +1,52 @@
+"""The local Ray of one run: its size, its folder, its logs; or a Ray cluster that was started by others."""
+
+import os
+import shutil
+from collections.abc import Mapping
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+from reseek.config.run import ClusterSettings
+
+_OBJECT_STORE_BYTES = 1_000_000_000
+"""On a CPU machine. Otherwise Ray takes its own share of the memory."""
+
+
+def start_ray(
+    cluster: ClusterSettings, variables: Mapping[str, str], folder: Path, runtime_env: Mapping[str, Any]
+) -> None:
+    """Start Ray with `variables` in the environment of its workers and its files in `folder`; or join
+    `cluster.ray_address`."""
+    import ray
+
+    local: dict[str, Any] = {}
+    env_vars = {**runtime_env.get("env_vars", {}), **variables}
+    if cluster.ray_address is None:
+        # Ray lets everybody write into its folder: `folder` should be inside a private one.
+        folder.mkdir()
+        # vLLM leaves its sockets where it made them: let that be the folder that goes with the run.
+        env_vars["VLLM_RPC_BASE_PATH"] = str(folder)
+        local = {"include_dashboard": False, "_temp_dir": str(folder), "num_cpus": cluster.ray_cpus}
+        if cluster.device == "cpu":
+            # One *logical* GPU: verl's resource pools count only GPUs (see platform_cpu).
+            local |= {"num_gpus": cluster.gpus_per_node, "object_store_memory": _OBJECT_STORE_BYTES}
+    ray.init(address=cluster.ray_address, runtime_env={**runtime_env, "env_vars": env_vars}, **local)
+
+
+def stop_ray() -> None:
+    """Stop or leave Ray, silently: where the log's disk is full, printing would raise and leave Ray as it is."""
+    import ray
+
+    with open(os.devnull, "w") as nothing, redirect_stdout(nothing), redirect_stderr(nothing):
+        ray.shutdown()
+
+
+def keep_ray_logs(folder: Path, kept: Path) -> None:
+    """Copy the logs of the Ray in `folder`, readable by this user alone."""
+    for logs in folder.glob("session_*/logs"):
+        if not logs.parent.is_symlink():
+            shutil.copytree(logs, kept, dirs_exist_ok=True, ignore_dangling_symlinks=True)
+            for path in (kept, *kept.rglob("*")):
+                if path.is_dir() and not path.is_symlink():
+                    path.chmod(0o700)
