@@ -178,7 +178,7 @@ def manifest_content(index_dir: Path) -> tuple[Kind, bytes]:
     if found not in (None, FORMAT):
         error = OldFormat if isinstance(found, int) and found < FORMAT else InputError
         raise error(f"{path}: is of format {found}, this version reads format {FORMAT}; {rebuild} --overwrite")
-    return Kind(kind), content
+    return Kind(str(kind)), content
 
 
 def parsed_manifest(index_dir: Path, content: bytes, model: type[AManifest]) -> AManifest:
@@ -197,12 +197,16 @@ def hash_files(
 ) -> dict[str, FileRecord]:
     """Size and sha256 of every file of an index, without the manifest and Lucene's lock, by name. Those `known` already
     are not read. `on_bytes` is told how much was."""
-    known, made, before = known or {}, {}, 0
+    known, before = known or {}, 0
+    made: dict[str, FileRecord] = {}
     for name in index_files(index_dir):
         start = before
-        made[name] = known.get(name) or hash_file(
-            index_dir / name, lambda done, start=start: on_bytes(start + done) if on_bytes else None
-        )
+
+        def report(done: int, start: int = start) -> None:
+            if on_bytes:
+                on_bytes(start + done)
+
+        made[name] = known.get(name) or hash_file(index_dir / name, report)
         before += 0 if name in known else made[name].size
     return made
 

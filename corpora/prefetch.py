@@ -5,7 +5,7 @@ early the making stops too. Only worth it where the caller leaves Python (Java d
 """
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from queue import Full, Queue
 from typing import TypeVar
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 _PATIENCE_S = 0.1
 
 
-def prefetched(items: Iterable[T], ahead: int = 2) -> Iterator[T]:
+def prefetched(items: Iterable[T], ahead: int = 2) -> Generator[T, None, None]:
     """The same items, at most `ahead` of them made in advance, in a thread of their own. Close it to end that
     thread."""
     ready: Queue[tuple[bool, T | BaseException | None]] = Queue(maxsize=ahead)

@@ -16,7 +16,7 @@ class PatientBar:
     def __init__(self, title: str, total: int) -> None:
         self._title, self._total, self._started = title, total, time.monotonic()
         self._progress: Progress | None = None
-        self._task: TaskID | None = None
+        self._task = TaskID(0)
 
     def __call__(self, done: int, note: str = "") -> None:
         """`done` of the total, and a short note beside the bar."""

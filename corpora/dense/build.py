@@ -10,6 +10,7 @@ Does not know how an index is searched (`reseek.search.dense`).
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -132,7 +133,7 @@ def _fill(
                 fingerprint.add(passage)
             texts = [encoded_text(passage) for passage in shard]
             done = read.shard(len(store) - len(shard), len(shard), bar)
-            vectors.add(kept.get(texts, lambda texts=texts, done=done: _encode(encoder, texts, spec.batch_size, done)))
+            vectors.add(kept.get(texts, partial(_encode, encoder, texts, spec.batch_size, done)))
     if not len(store):
         raise InputError(f"{corpus_path}: holds no passage")
     index, _ = open_vectors(folder / VECTORS_NAME)

@@ -61,6 +61,7 @@ def _flat(path: Path, dimensions: int) -> Iterator[_FlatWriter]:
 def _hnsw(path: Path, dimensions: int, record: FaissRecord) -> Iterator[VectorWriter]:
     import faiss
 
+    assert record.links is not None and record.ef_construction is not None and record.ef_search is not None
     index = faiss.IndexHNSWFlat(dimensions, record.links, faiss.METRIC_INNER_PRODUCT)
     index.hnsw.efConstruction, index.hnsw.efSearch = record.ef_construction, record.ef_search
     yield index
@@ -79,7 +80,7 @@ def open_vectors(path: Path) -> tuple[Any, FaissRecord]:
     if index.metric_type != faiss.METRIC_INNER_PRODUCT:
         raise InputError(f"{path}: does not compare by inner product; only such faiss indexes are searched here")
     if isinstance(index, faiss.IndexHNSWFlat):
-        graph = index.hnsw
+        graph: Any = index.hnsw
         return index, FaissRecord(
             type=FaissType.HNSW,
             links=graph.nb_neighbors(1),

@@ -122,7 +122,8 @@ def audit_item(item: dict, base: Base) -> Iterator[Violation]:
 
 def audit(items: Iterable[dict], base: Base) -> list[Violation]:
     """All violations of a release, those between items included."""
-    found, owner = [], {}
+    found: list[Violation] = []
+    owner: dict[str, str] = {}
     for item in items:
         found += audit_item(item, base)
         for title in {plain(document["title"]) for document in item["draft"]["documents"]}:

@@ -63,9 +63,10 @@ class Journal(Generic[Done]):
                     break
                 try:
                     entry = json.loads(line)
-                    rejected = "rejected" in entry
-                    model: type[BaseModel] = Rejection if rejected else self._record
-                    self._keep(entry["id"], model.model_validate(entry["rejected" if rejected else "done"]))
+                    if "rejected" in entry:
+                        self._keep(entry["id"], Rejection.model_validate(entry["rejected"]))
+                    else:
+                        self._keep(entry["id"], self._record.model_validate(entry["done"]))
                 except ValidationError as error:
                     raise InputError(f"{self._path}:{number}: {first_problem(error)}; delete the work folder") from None
                 except (ValueError, KeyError, TypeError):

@@ -235,4 +235,5 @@ def _inject(version: Path, config: BuildConfig, items: Sequence[Item], base: Man
 
 def _failure(proof: Proof) -> Rejection:
     failure = proof.failure
+    assert failure is not None
     return Rejection(id=proof.id, stage=f"prove ({failure.check.value})", reason=failure.reason, detail=failure.detail)

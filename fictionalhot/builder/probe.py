@@ -164,12 +164,16 @@ def plot(probe: Probe, path: Path) -> None:
     figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
     width = 0.8 / len(probe.exact_match)
     for number, (reader, shares) in enumerate(probe.exact_match.items()):
-        known = [(x, share) for x, share in enumerate(shares.values()) if share.mean is not None]
-        means = [share.mean for _, share in known]
-        errors = [[share.mean - share.low for _, share in known], [share.high - share.mean for _, share in known]]
-        places = [x + number * width for x, _ in known]
+        known = [
+            (x, share.mean, share.low, share.high)
+            for x, share in enumerate(shares.values())
+            if share.mean is not None and share.low is not None and share.high is not None
+        ]
+        means = [mean for _, mean, _, _ in known]
+        errors = [[mean - low for _, mean, low, _ in known], [high - mean for _, mean, _, high in known]]
+        places = [x + number * width for x, *_ in known]
         axes.bar(places, means, width, yerr=errors, capsize=4, label=reader)
-        axes.set_xticks([x + 0.4 - width / 2 for x, _ in known], list(shares))
+        axes.set_xticks([x + 0.4 - width / 2 for x, *_ in known], list(shares))
     axes.set_ylabel("exact match, 95 %")
     axes.set_ylim(bottom=0)
     axes.legend()
@@ -206,7 +210,7 @@ COLUMNS = ("reader", "asked", "EM", "95 %", "items")
 
 def rows(probe: Probe) -> list[tuple[str, ...]]:
     """The numbers as rows of `COLUMNS`."""
-    found = []
+    found: list[tuple[str, ...]] = []
     for name, shares in probe.exact_match.items():
         for condition, share in [*shares.items(), ("original minus twin, paired", probe.drop[name])]:
             found.append((name, condition, *_cells(share)))

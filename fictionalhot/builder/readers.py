@@ -24,7 +24,8 @@ _OPEN = (
 class Reader(Protocol):
     """Answers a question."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     async def answer(self, question: str, documents: Sequence[Document] = ()) -> str:
         """A short answer; without documents from memory (closed-book)."""

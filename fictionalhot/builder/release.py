@@ -69,7 +69,7 @@ def gate_report(
 
 def question_of(draft: Draft) -> Question:
     """The item as evaluation and training read questions. A hop's value is not known to us: its page is."""
-    first = {document.hop: document for document in reversed(draft.hops)}
+    first = {document.hop: document for document in reversed(draft.hops) if document.hop is not None}
     hops = [first[hop] for hop in sorted(first)]
     return Question(
         id=draft.fiction.id,

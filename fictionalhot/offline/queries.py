@@ -12,5 +12,5 @@ def hop_queries(documents: Sequence[Document], fiction: Fiction) -> tuple[str, .
     names = {word.lower() for pair in fiction.entities for word in pair.fictional.split()}
     asked = [word.text for word in words_of(fiction.question)]
     asked = [word for word in asked if word.lower() not in names | FUNCTION_WORDS]
-    titles = {document.hop: document.title for document in reversed(documents) if document.role is Role.HOP}
+    titles = {d.hop: d.title for d in reversed(documents) if d.role is Role.HOP and d.hop is not None}
     return tuple(f"{titles[hop]} {' '.join(asked)}" for hop in sorted(titles))

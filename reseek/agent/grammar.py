@@ -147,13 +147,15 @@ def _dangers(control_tokens: tuple[str, ...]) -> re.Pattern[str]:
 
 def _defuse(text: str, dangers: re.Pattern[str]) -> str:
     """The text with each danger that stands in its folded form replaced, once."""
+    ends: Sequence[int]
     if text.isascii():
         folded, ends = text.lower(), range(1, len(text) + 1)
     else:
         parts = [_fold(char) for char in text]
         folded, ends = "".join(parts), list(accumulate(map(len, parts)))
     # Character i of `text` is what stands before position ends[i] of `folded`.
-    safe, done = [], 0
+    safe: list[str] = []
+    done = 0
     for match in dangers.finditer(folded):
         start = max(done, bisect_right(ends, match.start()))
         end = bisect_right(ends, match.end() - 1) + 1

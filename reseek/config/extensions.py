@@ -1,22 +1,19 @@
 """A check of the classes that a configuration names, before anything starts."""
 
-from typing import TYPE_CHECKING
-
+from reseek.config.algo import AlgoSettings
+from reseek.config.oracle import OracleConfig
+from reseek.config.rewards import RewardConfig
 from reseek.errors import InputError
 from reseek.registry import ESTIMATORS, ORACLES, TERMS, configured
 
-if TYPE_CHECKING:
-    from reseek.config.settings import Settings
 
-
-def check_extensions(settings: "Settings") -> None:
+def check_extensions(rewards: RewardConfig, oracle: OracleConfig, algo: AlgoSettings | None) -> None:
     """Raises InputError for a class that can't be imported, lacks what is needed, or is given wrong options."""
-    for term in settings.rewards.terms:
+    for term in rewards.terms:
         TERMS.make(term.name, term.options, "rewards.terms")
-    oracle = ORACLES.find(settings.oracle.name)
-    if not hasattr(oracle, "of"):
-        configured(oracle, settings.oracle.options, "oracle.options")
-    algo = getattr(settings, "algo", None)
+    made = ORACLES.find(oracle.name)
+    if not hasattr(made, "of"):
+        configured(made, oracle.options, "oracle.options")
     if algo is not None:
         estimator = ESTIMATORS.find(algo.estimator)
         if not hasattr(estimator, "of"):

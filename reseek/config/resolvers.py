@@ -3,7 +3,9 @@
 Most choose between values that verl wants spelled differently on a CPU and on GPUs.
 """
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
@@ -33,7 +35,7 @@ def _job() -> str:
 
 def register_resolvers() -> None:
     """Make `${reseek.*:...}` known to OmegaConf. Safe to call again."""
-    for name, function in {
+    functions: dict[str, Callable[..., Any]] = {
         "cuda": lambda device: device == "cuda",
         "cpu": lambda device: device == "cpu",
         "if_cuda": lambda device, yes, no: yes if device == "cuda" else no,
@@ -43,7 +45,8 @@ def register_resolvers() -> None:
         "verl_estimator": _verl_estimator,
         "job": _job,
         "conf": lambda name: str(CONF / name),
-    }.items():
+    }
+    for name, function in functions.items():
         OmegaConf.register_new_resolver(f"reseek.{name}", function, replace=True)
 
 

@@ -23,9 +23,9 @@ class Chosen(Section):
 S = TypeVar("S", bound=Section)
 
 
-def load_section(section: type[S], values: dict[str, Any], group: str) -> S:
-    """`values` as a typed section. Raises InputError naming `group.key`, what is wrong with it and, for an unknown
-    key, the known ones."""
+def load_section(section: type[S], values: Any, group: str) -> S:
+    """`values`, a mapping, as a typed section. Raises InputError naming `group.key`, what is wrong with it and, for an
+    unknown key, the known ones."""
     try:
         return section.model_validate(values)
     except ValidationError as error:

@@ -122,5 +122,5 @@ def load_settings(config: DictConfig, command: type[S]) -> S:
         assert isinstance(field.annotation, type)
         sections[name] = load_section(field.annotation, OmegaConf.to_container(values, resolve=True), name)
     settings = command(**sections)
-    check_extensions(settings)
+    check_extensions(settings.rewards, settings.oracle, getattr(settings, "algo", None))
     return settings

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from rich import box
 from rich.console import Console
 from rich.markup import escape
@@ -124,6 +124,7 @@ def _replay_run(folder: Path, limit: int | None, controls: int, take_over: bool)
             "greedy run: python eval.py evaluation.temperature=0 ..."
         )
     config = OmegaConf.create((folder / "config.yaml").read_text(encoding="utf-8"))
+    assert isinstance(config, DictConfig)
     config.run.update(dir=str(folder), take_over=take_over)
     with Run(load_settings(config, EvalSettings), Kind.EVALUATION, log="counterfactual.log") as run:
         run.claim()

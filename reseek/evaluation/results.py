@@ -123,7 +123,7 @@ def read_yaml(path: Path) -> Mapping[str, Any]:
         found = OmegaConf.to_container(OmegaConf.load(path))
     except (OmegaConfBaseException, YAMLError) as error:
         raise InputError(f"{path}: is not a configuration ({str(error).splitlines()[0]})") from None
-    return found if isinstance(found, dict) else {}
+    return {str(key): value for key, value in found.items()} if isinstance(found, dict) else {}
 
 
 def read_json(path: Path) -> Mapping[str, Any]:

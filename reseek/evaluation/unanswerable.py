@@ -79,7 +79,7 @@ def _corpus(settings: EvalSettings, prepared: Prepared) -> Iterator[Iterable[Pas
         return
     world = settings.corpus.source is DataSource.WORLD
     path = world_of(settings).passages if world else settings.corpus.path
-    yield None if path is None else (passage for _, passage in read_passages(path))
+    yield None if path is None else read_passages(path)
 
 
 def _key(fingerprint: str, sets: Mapping[str, Sequence[Question]]) -> str:

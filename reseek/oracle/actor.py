@@ -7,6 +7,7 @@ score or ScoringFailed, as from an oracle in the process.
 
 import hashlib
 from collections.abc import Sequence
+from typing import Any
 
 import ray
 from ray.exceptions import RayActorError
@@ -38,7 +39,7 @@ class SharedOracle:
 
     def __init__(self, config: OracleConfig) -> None:
         self.config = config
-        self._actor = None
+        self._actor: Any = None
 
     async def score(self, question: Question, observations: Sequence[Observation]) -> list[float | None]:
         for attempt in range(_ATTEMPTS):
@@ -63,7 +64,7 @@ def oracle_for(config: OracleConfig) -> Oracle:
 def _actor_of_node(config: OracleConfig):
     node = ray.get_runtime_context().get_node_id()
     digest = hashlib.sha256(config.model_dump_json().encode()).hexdigest()[:12]
-    return OracleActor.options(
+    return OracleActor.options(  # type: ignore[attr-defined]  # which ray.remote adds
         name=f"reseek-oracle-{digest}-{node}",
         get_if_exists=True,
         max_concurrency=_EPISODES_AT_ONCE,

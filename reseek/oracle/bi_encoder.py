@@ -43,7 +43,7 @@ class BiEncoderModel:
         return {"config": self.config}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(state["config"])
+        type(self).__init__(self, state["config"])
 
     @cached_property
     def _model(self) -> Any:

@@ -29,6 +29,10 @@ _log = logging.getLogger(__name__)
 class ScoreStore:
     """Opened at its first use, in the process that uses it; can be pickled."""
 
+    _memory: OrderedDict[bytes, float]
+    _thread: ThreadPoolExecutor | None
+    _connection: sqlite3.Connection | None
+
     def __init__(self, file: str | Path | None = None, entries: int = MEMORY_ENTRIES) -> None:
         """Raises InputError where `file` is something else."""
         self.file, self.entries = None if file is None else Path(file).expanduser().resolve(), entries
@@ -69,9 +73,9 @@ class ScoreStore:
             thread.shutdown()
 
     def _forget(self) -> None:
-        self._memory: OrderedDict[bytes, float] = OrderedDict()
-        self._thread: ThreadPoolExecutor | None = None
-        self._connection: sqlite3.Connection | None = None
+        self._memory = OrderedDict()
+        self._thread = None
+        self._connection = None
         self._broken = False
 
     def _remember(self, scores: Mapping[bytes, float]) -> None:

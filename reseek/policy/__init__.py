@@ -28,6 +28,12 @@ class Policy(Protocol):
         ...
 
 
+class SeededPolicy(Policy, Protocol):
+    """A policy whose samples are drawn by a seed that may be set between episodes."""
+
+    seed: int
+
+
 class Tokenizer(Protocol):
     """The few things an episode needs of a tokenizer; transformers' fast tokenizers have them."""
 

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
@@ -63,7 +64,8 @@ class TransformersPolicy:
             device = "cuda" if torch.cuda.is_available() else "cpu"
         if threads is not None:
             torch.set_num_threads(threads)
-        self.model = model.to(device).eval()
+        module: Any = model  # transformers wraps `to` in a way that hides its signature
+        self.model = module.to(device).eval()
         self.tokenizer, self.temperature, self.seed, self.max_batch = tokenizer, temperature, seed, max_batch
         eos = self.model.generation_config.eos_token_id
         self._eos = {tokenizer.eos_token_id, *(eos if isinstance(eos, list) else [eos])} - {None}

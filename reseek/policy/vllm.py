@@ -155,7 +155,7 @@ def _start(model: str, options: EngineOptions, seed: int) -> Any:
 
     arguments = EngineArgs(
         model=model,
-        dtype=options.dtype,
+        dtype=options.dtype,  # type: ignore[arg-type]  # one of its literals: vLLM checks it
         seed=seed,
         max_model_len=options.max_model_len,
         max_num_seqs=options.concurrency,

@@ -120,6 +120,9 @@ class _Shelf:
         titles = [_FOUND.get(query) for query in queries]
         return [[Hit(title, title, PASSAGES[title], 1.0)] if title else [] for title in titles]
 
+    def close(self) -> None:
+        pass
+
 
 def play(folder: Path, context: ContextPolicy, tokenizer: WordTokenizer) -> Evaluation:
     """One run, written as eval.py writes one."""

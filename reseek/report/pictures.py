@@ -8,6 +8,7 @@ never an empty panel. Knows nothing of HTML.
 import io
 from collections.abc import Sequence
 from itertools import cycle
+from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
@@ -31,7 +32,7 @@ _IMPACT = {
     Impact.NEUTRAL: ("#DDDDDD", ""),
     Impact.NEGATIVE: ("#D55E00", "//"),
 }
-_STYLE = {
+_STYLE: Any = {
     "text.parse_math": False,
     "svg.fonttype": "path",
     "svg.hashsalt": "reseek",

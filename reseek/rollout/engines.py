@@ -12,7 +12,7 @@ from reseek.config.policy import PolicySettings, PolicySource
 from reseek.config.settings import EvalSettings, Settings
 from reseek.errors import InputError
 from reseek.oracle import make_oracle
-from reseek.policy import Policy
+from reseek.policy import Policy, SeededPolicy
 from reseek.policy.text import TextTokenizer
 from reseek.rollout.environment import Environment
 from reseek.search import Search
@@ -80,7 +80,7 @@ def opened_search(settings: Settings, index: Path | None) -> Iterator[Search]:
 
 
 @contextlib.contextmanager
-def opened_policy(settings: EvalSettings, model: str, tokenizer: Any) -> Iterator[Policy]:
+def opened_policy(settings: EvalSettings, model: str, tokenizer: Any) -> Iterator[SeededPolicy]:
     """The policy on the configured engine; gone afterwards (an endpoint's is closed by its event loop)."""
     evaluation, agent, cluster = settings.evaluation, settings.agent, settings.cluster
     if settings.policy.endpoint is not None:

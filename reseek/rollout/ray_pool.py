@@ -73,7 +73,9 @@ def open_replicas(
     """Start `count` replicas on the Ray that runs; they close afterwards and end with it."""
     cluster, evaluation = settings.cluster, settings.evaluation
     gpus = cluster.rollout_tensor_parallel if cluster.device == "cuda" else 0
-    make = Replica.options(num_gpus=gpus, max_concurrency=evaluation.concurrency + 8)
+    make = Replica.options(  # type: ignore[attr-defined]  # which ray.remote adds
+        num_gpus=gpus, max_concurrency=evaluation.concurrency + 8
+    )
     replicas = [make.remote(settings, model, index, conditions) for _ in range(count)]
     try:
         ray.get([replica.ready.remote() for replica in replicas])

@@ -46,6 +46,8 @@ class Run(Generic[S]):
     """`kind` is what the folder holds, None where it holds the folders of other runs. With `within`, the run is part of
     another one in this process: it has its own folder and claim, and shares the other's environment and processes."""
 
+    run_id: str
+
     def __init__(
         self, settings: S, kind: Kind | None, *, log: str = "run.log", within: "Run[S] | None" = None
     ) -> None:

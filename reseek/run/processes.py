@@ -91,7 +91,7 @@ def free_shared_memory(before: frozenset[str]) -> list[str]:
 
 def _mapped_inodes() -> frozenset[int]:
     """Inodes of what living processes map in /dev/shm. Not names: a semaphore is mapped under a temporary one."""
-    inodes = set()
+    inodes: set[int] = set()
     for maps in Path("/proc").glob("[0-9]*/maps"):
         try:
             lines = maps.read_text(errors="replace").splitlines()

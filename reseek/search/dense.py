@@ -48,6 +48,10 @@ class DenseSearch:
     calls_at_once = 1
     """Encoder and faiss use all cores; a second batch would only make both smaller."""
 
+    _executor: ThreadPoolExecutor | None
+    _opened: "_Opened | None"
+    _pid: int | None
+
     def __init__(
         self,
         index_dir: str | Path,
@@ -111,9 +115,9 @@ class DenseSearch:
 
     def _forget(self) -> None:
         self._lock = threading.Lock()
-        self._executor: ThreadPoolExecutor | None = None
-        self._opened: _Opened | None = None
-        self._pid: int | None = None
+        self._executor = None
+        self._opened = None
+        self._pid = None
 
     def _refuse_fork(self) -> None:
         if self._pid not in (None, os.getpid()):
@@ -130,8 +134,7 @@ class DenseSearch:
         distinct = [query for query in dict.fromkeys(queries) if query]
         try:
             opened = self._open()
-            vectors_QD = opened.encoder.queries(distinct, self.batch_size) if distinct else ()
-            found = nearest(opened.vectors, vectors_QD, k) if distinct else []
+            found = nearest(opened.vectors, opened.encoder.queries(distinct, self.batch_size), k) if distinct else []
             hits = {query: _hits(opened, rows, k) for query, rows in zip(distinct, found, strict=True)}
         except (InputError, RuntimeError, OSError, ValueError, MemoryError) as error:  # torch, faiss, the disk
             reason = str(error).partition("\n")[0]

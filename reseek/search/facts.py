@@ -46,8 +46,9 @@ def ask_services(urls: Sequence[str], timeout_s: float) -> CorpusFacts | None:
     Raises InputError for an address where nothing answers, a service that is not ready, and services that differ.
     """
     with httpx.Client(timeout=timeout_s, trust_env=False) as client:
-        told = {url: _ask(client, url) for url in urls}
-    if None in told.values():
+        asked = {url: _ask(client, url) for url in urls}
+    told = {url: facts for url, facts in asked.items() if facts is not None}
+    if len(told) < len(asked):
         return None
     (first, facts), *others = told.items()
     for url, other in others:
@@ -87,6 +88,6 @@ def _answer(client: httpx.Client, url: str, request: httpx.Request) -> httpx.Res
 
 def _difference(one: CorpusFacts, other: CorpusFacts) -> str | None:
     # Names are of files and folders, which each machine has its own of.
-    apart = {"source": True, "engine": True, "encoder": {"name"}}
+    apart: Any = {"source": True, "engine": True, "encoder": {"name"}}
     here, there = (facts.model_dump(mode="json", exclude=apart) for facts in (one, other))
     return next((f"{key} {value} and {there[key]}" for key, value in here.items() if value != there[key]), None)

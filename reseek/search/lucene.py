@@ -32,6 +32,9 @@ class LuceneSearch:
     calls_at_once = 2
     """While one reads its hits, the other is in Java."""
 
+    _executor: ThreadPoolExecutor | None
+    _searcher: Any
+
     def __init__(self, index_dir: str | Path, *, threads: int | None = None) -> None:
         """Checks the manifest and the files' sizes (not hashes: `corpora.index.verify`); raises InputError.
 
@@ -79,8 +82,8 @@ class LuceneSearch:
 
     def _forget(self) -> None:
         self._lock, self._opening = threading.Lock(), threading.Lock()
-        self._executor: ThreadPoolExecutor | None = None
-        self._searcher: Any = None
+        self._executor = None
+        self._searcher = None
 
     # Below: only ever called in the executor's threads.
 

@@ -1,4 +1,4 @@
-"""The search that goes with an index folder, told by its manifest. Knows nothing of how either kind searches."""
+"""The search over an index folder, BM25 or dense as its manifest says."""
 
 from pathlib import Path
 from typing import Protocol
@@ -9,10 +9,17 @@ from reseek.search import Search
 
 
 class IndexSearch(Search, Protocol):
-    """A `Search` over an index folder; `manifest` says what it holds, `calls_at_once` on how many batches it works."""
+    """A `Search` over an index folder."""
 
-    manifest: Manifest | DenseManifest
-    calls_at_once: int
+    @property
+    def manifest(self) -> Manifest | DenseManifest:
+        """What the index holds."""
+        ...
+
+    @property
+    def calls_at_once(self) -> int:
+        """On how many batches it works at the same time."""
+        ...
 
 
 def open_index(

@@ -39,7 +39,7 @@ class Arguments(BaseModel):
 class SearchReplica:
     """One replica. Ray starts it anew when its constructor or its process fails."""
 
-    async def __init__(self, index: str, device: str, topk: int) -> None:
+    async def __init__(self, index: str, device: str, topk: int) -> None:  # type: ignore[misc]  # Ray awaits it
         # As given: a relative path would mean another folder in each worker.
         search = open_index(Path(index), device=device)
         corpus = facts_of(search.manifest).model_dump(exclude_none=True)
@@ -55,5 +55,7 @@ def application(arguments: Arguments) -> serve.Application:
     index = Path(arguments.index).resolve()
     open_index(index)
     resources = {"num_cpus": arguments.cpus, "num_gpus": arguments.gpus}
-    deployment = SearchReplica.options(num_replicas=arguments.replicas, ray_actor_options=resources)
+    deployment = SearchReplica.options(  # type: ignore[attr-defined]  # which serve.deployment adds
+        num_replicas=arguments.replicas, ray_actor_options=resources
+    )
     return deployment.bind(str(index), "cuda" if arguments.gpus else "cpu", arguments.topk)

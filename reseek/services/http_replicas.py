@@ -82,6 +82,9 @@ class Replicas:
     """`timeout_s` bounds one request to one replica, `patience_s` all attempts together: a service that is away for
     less costs nothing but time."""
 
+    all: list[_Replica]
+    _lines: dict[asyncio.AbstractEventLoop, _Line]
+
     def __init__(self, urls: Sequence[str], *, timeout_s: float, patience_s: float) -> None:
         self.urls, self.timeout_s, self.patience_s = list(urls), timeout_s, patience_s
         self._forget()
@@ -112,11 +115,11 @@ class Replicas:
         lines, self._lines = self._lines, {}
         for loop, line in lines.items():
             if not loop.is_closed():  # what a closed loop held went with it
-                loop.call_soon_threadsafe(lambda line=line: asyncio.ensure_future(line.client.aclose()))
+                loop.call_soon_threadsafe(_close_soon, line)
 
     def _forget(self) -> None:
         self.all = [_Replica(url) for url in self.urls]
-        self._lines: dict[asyncio.AbstractEventLoop, _Line] = {}
+        self._lines = {}
 
     def _line(self) -> _Line:
         loop = asyncio.get_running_loop()
@@ -177,6 +180,10 @@ class Replicas:
         if response.status_code >= 500 or response.status_code == 408:
             raise _Fault(message)
         raise Refused(f"{url} refuses the request: {message}")
+
+
+def _close_soon(line: _Line) -> None:
+    asyncio.ensure_future(line.client.aclose())
 
 
 def service_urls(group: str, urls: Sequence[str], path: str, timeout_s: float, patience_s: float) -> list[str]:

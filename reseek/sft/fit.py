@@ -104,8 +104,8 @@ def arguments_of(plan: Plan, folder: Path, *, measure: bool) -> TrainingArgument
 class InOrder(Trainer):
     """The Trainer, with our order of the rows (transformers' own one by lengths does not mix a small set)."""
 
-    def _get_train_sampler(self, train_dataset: Dataset | None = None) -> Order:
-        rows = self.train_dataset if train_dataset is None else train_dataset
+    def _get_train_sampler(self, train_dataset: Dataset | None = None) -> Any:
+        rows: Any = self.train_dataset if train_dataset is None else train_dataset
         passes = self.args.per_device_train_batch_size * self.args.gradient_accumulation_steps
         return Order(rows["length"][:], passes * self.args.world_size, self.args.seed)
 

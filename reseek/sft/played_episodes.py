@@ -11,11 +11,10 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
 
 from reseek.config.sft import ImitationSettings
 from reseek.micro.expert import ScriptedPolicy
-from reseek.policy import Policy
+from reseek.policy import SeededPolicy
 from reseek.questions.record import Question
 from reseek.rollout.environment import Environment
 from reseek.rollout.records import EpisodeRecord, read_records
@@ -24,12 +23,6 @@ from reseek.sft.rows import Candidate, candidate_of_record
 
 SCRIPTED = "scripted"
 _SEEDS_APART = 1_000_003  # between two samples of a run, so that run.seed=1 is not run.seed=0 moved by one
-
-
-class SeededPolicy(Policy, Protocol):
-    """A policy whose samples are drawn by a seed that may be set between episodes."""
-
-    seed: int
 
 
 def sample_name(number: int) -> str:

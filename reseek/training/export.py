@@ -102,8 +102,7 @@ def merge(
             whole = _merge([rank[name] for rank in ranks])
         except ValueError as problem:
             raise InputError(f"{shards[0].parent}: {name}: {problem}") from None
-        rounded = dtype is not None and whole.is_floating_point()
-        weights[name] = whole.to(dtype.torch) if rounded else whole
+        weights[name] = whole.to(dtype.torch) if dtype is not None and whole.is_floating_point() else whole
     kinds = {weight.dtype for weight in weights.values() if weight.is_floating_point()}
     if len(kinds) > 1:
         names = ", ".join(sorted(str(kind).removeprefix("torch.") for kind in kinds))
@@ -131,7 +130,8 @@ def _merge(parts: Sequence[torch.Tensor]) -> torch.Tensor:
         if not all(torch.equal(first, part) for part in parts[1:]):
             raise ValueError("is not sharded, yet differs between ranks")
         return first
-    whole = _assembled([part.to_local() for part in parts], first.device_mesh.mesh, first.placements)
+    local = [part.to_local() if isinstance(part, DTensor) else part for part in parts]
+    whole = _assembled(local, first.device_mesh.mesh, first.placements)
     if whole.shape != first.shape:
         raise ValueError(f"its shards make {tuple(whole.shape)}, not {tuple(first.shape)}")
     return whole

@@ -128,8 +128,11 @@ def _watch(config: DictConfig, run: Run[TrainSettings], console: Console, began:
     from reseek.training.monitor.reports import NAME, Board
     from reseek.training.verl_plugin.task_runner import Runner
 
-    board = Board.options(name=NAME).remote()
-    task = Runner.remote().run.remote(OmegaConf.to_container(config, resolve=True))
+    # Ray adds `options` and `remote` to the classes that it decorates.
+    board = Board.options(name=NAME).remote()  # type: ignore[attr-defined]
+    task = Runner.remote().run.remote(  # type: ignore[attr-defined]
+        OmegaConf.to_container(config, resolve=True)
+    )
     phase, metrics_file, watchdog_s = "start", run.folder / "metrics.jsonl", run.settings.run.watchdog_s
     start: Start | None = Start(began)
     with Display(console) as display, metrics_file.open("a", encoding="utf-8") as metrics:

@@ -6,12 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from corpora.manifest import Kind
 from corpora.record import Passage
 from reseek.agent.prompts import passages as shown
+from reseek.config.evaluation import EvaluationSettings
+from reseek.config.questions import DataSource
+from reseek.config.run import RunSettings
+from reseek.config.search import CorpusSettings
+from reseek.config.settings import EvalSettings
 from reseek.evaluation.metrics import recall_at, set_result, unanswerable_share
-from reseek.evaluation.unanswerable import find_unanswerable
+from reseek.evaluation.unanswerable import find_unanswerable, unanswerable
+from reseek.preparation.prepare import Prepared
 from reseek.questions.record import Question
 from reseek.rewards.answers import normalise_answer
+from reseek.search.facts import CorpusFacts
 from tests.support.evaluations import PASSAGES, environment, question
 
 WORDS = st.sampled_from("mali Mali, the a of new york york's paris Paris. 1902 yes or river".split())
@@ -63,3 +71,17 @@ def test_recall_and_share_equal_a_brute_force_count():
     brute = [not any(stands_in(one.golden_answers, text) for text in texts) for one in labelled]
     assert unanswerable_share(records, left) == sum(brute) / len(brute) == pytest.approx(0.25)
     assert set_result(records, 1, 0, left).unanswerable == 0.25 and set_result(records, 1, 0).unanswerable is None
+
+
+def test_without_a_lucene_index_the_corpus_file_is_read(tmp_path):
+    corpus = tmp_path / "passages.jsonl"
+    corpus.write_text(Passage(id="1", title="France", text="Its capital is Paris.").model_dump_json() + "\n")
+    settings = EvalSettings.model_construct(
+        run=RunSettings.model_construct(cache=str(tmp_path / "cache")),
+        corpus=CorpusSettings(source=DataSource.JSONL, path=str(corpus)),
+        evaluation=EvaluationSettings(),
+    )
+    searched = CorpusFacts(retriever=Kind.DENSE, fingerprint="f", passages=1, source="passages.jsonl")
+    prepared = Prepared(model="m", index=tmp_path, searched=searched, train=None, validation=None, sets={})
+    asked = {"s": [question(0, "France", "Paris"), question(1, "Italy", "Rome")]}
+    assert unanswerable(settings, prepared, asked) == {"s": [asked["s"][1].id]}

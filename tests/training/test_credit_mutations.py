@@ -64,9 +64,9 @@ FAULTS = [
     ),
     Mutation(
         "gae: the chain breaks at forks (nothing is carried)",
-        "            segment, position = places[n]\n",
-        "            segment, position = places[n]\n"
-        "            if n + 1 < len(places) and places[n + 1][0] != segment:\n"
+        "            number, position = places[n]\n",
+        "            number, position = places[n]\n"
+        "            if n + 1 < len(places) and places[n + 1][0] != number:\n"
         "                carried = rewards_N[n] + self.gamma * next_value - values_N[n]\n",
     ),
     Mutation("gae: no discount of the next value", "+ self.gamma * next_value", "+ next_value"),
@@ -95,8 +95,8 @@ FAULTS = [
     Mutation("gae: the return is the advantage", "= carried + values_N[n]", "= carried"),
     Mutation(
         "gae: advantages are written at the chain's places",
-        "advantages[segment][position] = carried",
-        "advantages[segment][position - places[0][1]] = carried",
+        "advantages[number][position] = carried",
+        "advantages[number][position - places[0][1]] = carried",
     ),
     Mutation("gae: what was not sampled is in the chain", "segment.mask_T.nonzero().flatten()",
              "torch.arange(len(segment.mask_T))"),

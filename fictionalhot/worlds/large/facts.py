@@ -6,10 +6,10 @@ in another order gives the same. Memory is bounded by a few hundred blocks. Know
 
 import datetime
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from fictionalhot.worlds.large.layout import PER_BLOCK, Kind, Permutation, Ref, block_refs, blocks_of
 from fictionalhot.worlds.large.names import Names
@@ -127,13 +127,13 @@ class Universe:
 
     def _drawn(self, block: int) -> _Block:
         rng = random.Random(f"universe {self.seed} block {block}")
-        draw = {
+        draw: dict[Relation, Callable[[], int]] = {
             Relation.BIRTH_DATE: lambda: rng.randrange(_DAYS),
             Relation.PROFESSION: lambda: rng.randrange(len(PROFESSIONS)),
             Relation.RIVER: lambda: rng.randrange(_RIVERS),
             Relation.POPULATION: lambda: rng.randrange(300, 90_000),
             Relation.FOUNDED: lambda: rng.randrange(20, 60),
             Relation.PUBLISHED: lambda: rng.randrange(20, 60),
-            **{link: (lambda count=PER_BLOCK[kind]: rng.randrange(count)) for link, kind in LINKS.items()},
+            **{link: partial(rng.randrange, PER_BLOCK[kind]) for link, kind in LINKS.items()},
         }
         return _Block({(ref, r): draw[r]() for ref in block_refs(block) for r in OF_KIND[ref.kind]})

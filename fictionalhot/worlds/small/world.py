@@ -9,7 +9,7 @@ Knows nothing of indexes, agents or training.
 import hashlib
 import json
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,9 +96,10 @@ class SplitWorld:
 def make_split(split: Split, sizes: Sizes, seed: int) -> SplitWorld:
     """One split's passages and questions: a pure function of its arguments."""
     facts = make_facts(split, sizes, random.Random(f"facts {split.value} {seed}"))
+    kinds: tuple[Sequence[Entity], ...] = (facts.people, facts.towns, facts.companies, facts.works)
     ids = {
         entity.name: f"{split.value}-{_KIND_NAMES[type(entity)]}-{number:05d}"
-        for kind in (facts.people, facts.towns, facts.companies, facts.works)
+        for kind in kinds
         for number, entity in enumerate(kind, start=1)
     }
     words = random.Random(f"passages {split.value} {seed}")

@@ -194,7 +194,8 @@ class ChainedGae:
         return Credited(tuple(a for a, _ in both), tuple(r for _, r in both))
 
     def _chain(self, session: Session) -> tuple[tuple[torch.Tensor, ...], tuple[torch.Tensor, ...]]:
-        rewards, values, places = [], [], []
+        rewards, values = [], []
+        places: list[tuple[int, int]] = []
         for number, segment in enumerate(session.segments):
             assert segment.values_T is not None, "generalised advantage estimation needs a critic's values"
             rewards_T = torch.zeros(len(segment.mask_T), dtype=torch.float64)
@@ -213,9 +214,9 @@ class ChainedGae:
         for n in range(len(places) - 1, -1, -1):
             next_value = values_N[n + 1] if n + 1 < len(places) else 0.0
             carried = rewards_N[n] + self.gamma * next_value - values_N[n] + self.gamma * self.lam * carried
-            segment, position = places[n]
-            advantages[segment][position] = carried
-            returns[segment][position] = carried + values_N[n]
+            number, position = places[n]
+            advantages[number][position] = carried
+            returns[number][position] = carried + values_N[n]
         return tuple(advantages), tuple(returns)
 
 

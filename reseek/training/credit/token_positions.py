@@ -1,14 +1,13 @@
-"""Where rewards stand: from what an episode earned to positions in its training rows.
+"""Token positions of rewards: what an episode earned, mapped to its training rows.
 
-Invariant: each labelled verdict's reward lands on exactly one row, on the tokens with which the policy earned it. Pure:
-knows nothing of estimators, tensors or verl.
+Invariant: each labelled verdict's reward is assigned to exactly one row, to the tokens with which the policy earned it.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
 from reseek.agent.context import NOT_TRAINED, Segment
-from reseek.agent.episode import Episode, Observation
+from reseek.agent.episode import Episode, Retrieval
 from reseek.agent.grammar import Action
 from reseek.rewards.reward import Place, Reward
 
@@ -38,19 +37,20 @@ def verdict_credits(episode: Episode, reward: Reward, rows: Sequence[Segment]) -
         if number != NOT_TRAINED
     }
     credits: list[list[tuple[float, int, int]]] = [[] for _ in rows]
-    observations = [observation for observation in episode.observations if observation.verdict is not None]
-    for observation, judged in zip(observations, reward.judged, strict=True):
+    retrievals = [retrieval for retrieval in episode.observations if retrieval.verdict is not None]
+    for retrieval, judged in zip(retrievals, reward.judged, strict=True):
         if judged.reward is None:
             continue
-        call = episode.calls[_settling_call(episode, observation)]
+        call = episode.calls[_settling_call(episode, retrieval)]
         row, start = place[call.action_start]
         credits[row].append((judged.reward, start, start + call.action_end - call.action_start))
     return credits
 
 
-def _settling_call(episode: Episode, observation: Observation) -> int:
-    """The call that judged the observation or acted on without judging it."""
-    if observation.verdict_call is not None:
-        return observation.verdict_call
-    later = range(observation.search_call + 1, len(episode.calls))
+def _settling_call(episode: Episode, retrieval: Retrieval) -> int:
+    """The call that judged the observation or acted without judging it."""
+    if retrieval.verdict_call is not None:
+        return retrieval.verdict_call
+    assert retrieval.search_call is not None, "only an observation of the policy's own search is judged"
+    later = range(retrieval.search_call + 1, len(episode.calls))
     return next(number for number in later if episode.calls[number].parsed.action is not Action.INVALID)

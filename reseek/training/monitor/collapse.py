@@ -80,8 +80,8 @@ def dangers(history: Sequence[Signs], bounds: WatchSettings) -> dict[Danger, str
     noes, length, repeated = looks["drop_rate"], looks["answer_tokens"], looks["repeated_queries"]
     right, em = looks["right_logprob"], looks["em"]
     found = {}
-    rising = searches and searches.last > searches.first * (1 + bounds.search_rise)
-    if share and share.last > bounds.judge_share and rising:
+    rising = searches is not None and searches.last > searches.first * (1 + bounds.search_rise)
+    if share and searches and share.last > bounds.judge_share and rising:
         found[Danger.FARMING] = (
             f"judging earns {share.last:.0%} of the reward and searches rise ({searches.first:.2f} -> "
             f"{searches.last:.2f} an episode): the reward may be farmed. Try rewards=mean or rewards=capped, or "

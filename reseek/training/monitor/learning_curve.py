@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from reseek.errors import InputError
 from reseek.run.command import user_errors
@@ -78,7 +79,7 @@ def draw(curve: Curve, path: Path) -> None:
             steps, ems, (below, above), color=_HELD_OUT, linewidth=2, marker="o", markersize=5, capsize=3, label=label
         )
     axes.set(xlabel="training step", ylabel="share", ylim=(-0.02, 1.02))
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)
     axes.legend(loc="best", fontsize="small")
     figure.savefig(path, dpi=120)

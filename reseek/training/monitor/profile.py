@@ -72,8 +72,9 @@ def read_profile(run: Path) -> Profile | None:
 def table(profile: Profile) -> Table:
     """The parts that took any time, the rollout's waits below it."""
     shown = Table(title=f"seconds a step (mean of {profile.steps})")
-    for header, justify in (("part", "left"), ("s", "right"), ("share", "right")):
-        shown.add_column(header, justify=justify)
+    shown.add_column("part")
+    for header in ("s", "share"):
+        shown.add_column(header, justify="right")
 
     def row(name: str, seconds: float) -> None:
         shown.add_row(name, f"{seconds:.2f}", f"{seconds / profile.whole:.0%}")

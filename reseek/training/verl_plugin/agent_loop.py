@@ -69,10 +69,10 @@ def _sections(config) -> Any:
     )
 
 
-def _environment(plain: dict[str, Any], tokenizer) -> Environment:
+def _environment(plain: Any, tokenizer) -> Environment:
     oracle_config = OracleConfig.model_validate(plain["oracle"])
     return Environment(
-        policy=None,
+        policy=None,  # type: ignore[arg-type]  # each session brings its own
         search=configured_search(SearchSettings.model_validate(plain["search"]), plain["index"], plain["seed"]),
         oracle=oracle_for(oracle_config),
         texts=EpisodeTexts.of(tokenizer),
@@ -127,7 +127,9 @@ class ReSeekAgentLoop(AgentLoopBase):
         self.server_manager = server_manager
         self.tokenizer = tokenizer
 
-    async def run(self, sampling_params: dict[str, Any], **kwargs) -> list[AgentLoopOutput]:
+    async def run(  # type: ignore[override]  # verl takes a list as well: one output a segment
+        self, sampling_params: dict[str, Any], **kwargs
+    ) -> list[AgentLoopOutput]:
         question = Question.model_validate_json(kwargs["question"])
         shared = _Environments.of(self.config, self.tokenizer)
         place = int(kwargs["global_steps"]), int(kwargs["index"]), int(kwargs["session_id"])

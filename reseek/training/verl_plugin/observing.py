@@ -119,7 +119,8 @@ class ObservedSteps(VerlTrainer):
             rows = rollout_rows(batch, values=self.use_critic)
             configured = ContextPolicy(self.config.agent.context)
             write_sessions(self._folder, sessions_of(rows, self.global_steps, configured))
-        self._say("step", {key: float(value) for key, value in metrics.items() if np.isscalar(value)})
+        numbers = (int, float, np.number, np.bool_)
+        self._say("step", {key: float(value) for key, value in metrics.items() if isinstance(value, numbers)})
 
     def _look(self, signs: Signs, metrics: dict[str, Any]) -> None:
         """Report the signs of collapse; end the run after this step if `watch.stop` says so."""

@@ -74,7 +74,7 @@ def _unpinned_offload() -> None:
         def __init__(self, pin_memory: bool = True) -> None:
             object.__setattr__(self, "pin_memory", False)
 
-    fsdp_utils.CPUOffloadPolicy = UnpinnedCPUOffloadPolicy
+    fsdp_utils.CPUOffloadPolicy = UnpinnedCPUOffloadPolicy  # type: ignore[misc]
 
 
 def _micro_batches_of_like_length() -> None:
@@ -177,4 +177,4 @@ def _seeded_requests_in_chunks() -> None:
                     torch.empty(batch.vocab_size).exponential_(generator=generator)
             batch.generators.update(held)
 
-    CPUModelRunner._bookkeeping_sync = _bookkeeping_sync
+    CPUModelRunner._bookkeeping_sync = _bookkeeping_sync  # type: ignore[method-assign]

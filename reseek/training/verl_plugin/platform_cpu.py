@@ -75,7 +75,7 @@ class CpuPlatform(PlatformBase):
     def is_available(self) -> bool:
         return True
 
-    def current_device(self) -> str:
+    def current_device(self) -> str:  # type: ignore[override]  # a name: torch has no CPU numbers
         return "cpu"
 
     def device_count(self) -> int:
