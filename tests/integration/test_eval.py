@@ -13,7 +13,10 @@ import pytest
 
 from reseek.agent.context import Append, Edit, Source, segments
 from reseek.rollout.records import EpisodeRecord, read_records
+from reseek.run.claim import FILE
+from reseek.run.machine import this_machine
 from tests.support import copying
+from tests.support.claims import alive_claim, write_claim
 
 pytestmark = pytest.mark.integration
 
@@ -127,3 +130,23 @@ def test_asking_again_asks_nothing_and_other_conditions_are_refused(runs, checkp
     other = evaluate(folder, shared_cache, *same, "run.seed=1")
     assert other.returncode == 2
     assert "seed was 0, is now 1" in other.stderr.splitlines()[-1]
+
+
+def test_a_folder_is_refused_while_a_run_is_alive_in_it_or_may_be_elsewhere(runs, checkpoint, shared_cache) -> None:
+    folder = runs["transformers"]
+    same = ("policy=path", f"policy.path={checkpoint}", "agent.prompt_tokens=128", "evaluation.engine=transformers")
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    try:
+        write_claim(folder, alive_claim())
+        refused = evaluate(folder, shared_cache, *same, "run.take_over=true")
+        assert refused.returncode == 2 and f"process {os.getpid()} is writing there" in refused.stderr
+        elsewhere = alive_claim(machine=this_machine().model_copy(update={"host": "node-7"}))
+        write_claim(folder, elsewhere)
+        refused = evaluate(folder, shared_cache, *same)
+        assert refused.returncode == 2 and "on host node-7" in refused.stderr
+        assert (folder / FILE).read_text() == elsewhere.model_dump_json()
+        assert {path: path.read_bytes() for path in before} == before
+        taken = evaluate(folder, shared_cache, *same, "run.take_over=true")
+        assert taken.returncode == 0 and not (folder / FILE).exists(), taken.stderr
+    finally:
+        (folder / FILE).unlink(missing_ok=True)

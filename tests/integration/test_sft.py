@@ -145,6 +145,13 @@ def test_a_killed_run_goes_on_from_its_checkpoint(scripted, shared_cache, tmp_pa
     assert "holds a run of other settings (learning_rate was 1e-05, is now 0.01)" in other.stderr
 
 
+def test_a_refused_run_leaves_the_folder_as_it_is(scripted, shared_cache):
+    before = {path: path.read_bytes() for path in scripted.rglob("*") if path.is_file()}
+    other = sft(scripted, shared_cache, "sft.learning_rate=0.5")
+    assert other.returncode == 2 and "holds a run of other settings (learning_rate was " in other.stderr
+    assert {path: path.read_bytes() for path in scripted.rglob("*") if path.is_file()} == before
+
+
 def test_two_devices_take_the_same_steps_as_one(scripted, shared_cache, tmp_path):
     """Two processes on the CPU: the same batches, the same loss over all their trained tokens."""
     keys = ("sft=recorded", f"sft.files=[{scripted / 'episodes'}]", "sft.learning_rate=1e-3", "sft.device_rows=2")
