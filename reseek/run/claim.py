@@ -1,4 +1,4 @@
-"""The claim of a run on its folder: `running.json` names the process that writes there, while it does.
+"""A run's folder is claimed while the run writes there, and given back afterwards.
 
 Invariants: two runs never write into one folder; a claim is taken by exactly one of several runs that start at once.
 What a killed run of this machine left (processes, shared memory, temporary folder) is removed before the next one
@@ -10,24 +10,17 @@ import contextlib
 import fcntl
 import os
 import shutil
-import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
-from enum import Enum
 from pathlib import Path
-from typing import Any
 
-import psutil
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
-from reseek.errors import InputError, first_problem
+from reseek.errors import InputError
 from reseek.run import machine, processes
-from reseek.run.machine import Machine, this_machine
-from reseek.run.terminal import plain
+from reseek.run.claim_file import FILE, Claim, Holder, heartbeat_of, holder, owner_of, read_claim
+from reseek.run.machine import this_machine
 from reseek.run.workspace import Marker, make_workspace, proof
 
-FILE = "running.json"
 LOCK = "running.lock"
 HEARTBEAT_S = 15.0
 _LOCK_PATIENCE_S = 60.0
@@ -35,60 +28,9 @@ _LOCK_PATIENCE_S = 60.0
 _BLOCKS = ("psm_", "sem.mp-")
 
 
-class Claim(BaseModel):
-    """Who writes: the machine, the user, the process (`started` and `claimed` on the clock of `machine.started`), the
-    run's id and its temporary folder. The file's modification time is the last heartbeat."""
-
-    model_config = ConfigDict(frozen=True)
-
-    machine: Machine
-    user: int
-    pid: int = Field(gt=0, lt=2**31)
-    started: int
-    claimed: int
-    run_id: str
-    temporary: Path
-
-
-class _OldClaim(BaseModel):
-    """A claim of version 0.1.0: it names no host."""
-
-    pid: int = Field(gt=0, lt=2**31)
-    started: float
-
-
-class _Probe(BaseModel):
-    """What tells a claim from an old one."""
-
-    machine: Any = None
-
-
-class Holder(Enum):
-    """What is known of the process that a claim names."""
-
-    ALIVE = "alive"
-    DEAD = "dead"
-    ELSEWHERE = "elsewhere"
-    """It ran on another host, in another boot or container, or as another user: it can't be seen from here."""
-
-
-def holder(claim: Claim | _OldClaim) -> Holder:
-    if isinstance(claim, _OldClaim):
-        with contextlib.suppress(psutil.Error):
-            process = psutil.Process(claim.pid)
-            if process.create_time() == claim.started and process.status() != psutil.STATUS_ZOMBIE:
-                return Holder.ALIVE
-        return Holder.ELSEWHERE
-    if claim.machine != this_machine():
-        return Holder.ELSEWHERE
-    if machine.started(claim.pid) == claim.started:
-        return Holder.ALIVE
-    return Holder.DEAD if claim.user == os.getuid() else Holder.ELSEWHERE
-
-
 def check_free(folder: Path, *, take_over: bool = False) -> None:
     """Raises InputError where a run may be writing into the folder; with `take_over` only where it is seen to."""
-    claim = _read(folder)
+    claim = read_claim(folder)
     if claim is None:
         return
     state = holder(claim)
@@ -99,36 +41,9 @@ def check_free(folder: Path, *, take_over: bool = False) -> None:
         )
     if state is Holder.ELSEWHERE and not take_over:
         raise InputError(
-            f"run.dir={folder}: {_owner(claim)} holds it{_age(folder)} and can't be checked from here; if that run has "
-            "ended, take the folder with run.take_over=true, or name another folder"
+            f"run.dir={folder}: {owner_of(claim)} holds it{heartbeat_of(folder)} and can't be checked from here; if "
+            "that run has ended, take the folder with run.take_over=true, or name another folder"
         )
-
-
-def _owner(claim: Claim | _OldClaim) -> str:
-    process = f"process {claim.pid}"
-    if isinstance(claim, _OldClaim):
-        return f"{process} of a version that recorded no host"
-    here, host = this_machine(), plain(claim.machine.host)[:80]
-    if claim.machine.host != here.host:
-        return f"{process} on host {host}"
-    if claim.machine.boot != here.boot:
-        return f"{process} of an earlier boot of host {host}"
-    if claim.machine.pid_namespace != here.pid_namespace:
-        return f"{process} in another container on host {host}"
-    return f"{process} of user {claim.user} on host {host}"
-
-
-def _age(folder: Path) -> str:
-    """When the claim was last refreshed."""
-    try:
-        seconds = max(0.0, time.time() - (folder / FILE).stat().st_mtime)
-    except OSError:
-        return ""
-    if seconds < 120:
-        return f" (last heartbeat {seconds:.0f} s ago)"
-    if seconds < 7200:
-        return f" (last heartbeat {seconds / 60:.0f} minutes ago)"
-    return f" (last heartbeat {seconds / 3600:.0f} hours ago)"
 
 
 @contextlib.contextmanager
@@ -164,7 +79,7 @@ def claimed(
 
 def _take(folder: Path, run_id: str, take_over: bool) -> Claim:
     check_free(folder, take_over=take_over)
-    left = _read(folder)
+    left = read_claim(folder)
     if isinstance(left, Claim) and holder(left) is Holder.DEAD:
         _clear(left, folder)
     marker = Marker(run_id=run_id, folder=folder, shared_memory=processes.shared_memory())
@@ -259,34 +174,9 @@ def _names(path: Path, descriptor: int) -> bool:
         return False
 
 
-def _read(folder: Path) -> Claim | _OldClaim | None:
-    path = folder / FILE
-    try:
-        text = _text(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        raise InputError(f"{path}: can't be read ({error.strerror})") from None
-    try:
-        kind = _OldClaim if _Probe.model_validate_json(text).machine is None else Claim
-        return kind.model_validate_json(text)
-    except ValidationError as error:
-        problem = first_problem(error)
-        raise InputError(f"{path}: is not a run's claim ({problem}); delete it if no run is alive") from None
-
-
-def _text(path: Path) -> str:
-    """Raises OSError for what is no file: a link or a pipe in a folder that came from somebody else."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    with os.fdopen(descriptor, encoding="utf-8", errors="replace") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(0, "not a file")
-        return file.read()
-
-
 def _is_ours(folder: Path, run_id: str) -> bool:
     with contextlib.suppress(InputError, OSError):
-        claim = _read(folder)
+        claim = read_claim(folder)
         return isinstance(claim, Claim) and claim.run_id == run_id
     return False
 
@@ -302,7 +192,7 @@ class _Heart(threading.Thread):
     def run(self) -> None:
         while not self._ended.wait(HEARTBEAT_S):
             with contextlib.suppress(OSError, InputError):  # the file server may be away for a while
-                claim = _read(self._folder)
+                claim = read_claim(self._folder)
                 if isinstance(claim, Claim) and claim.run_id != self._run_id:
                     self._on_lost()
                     return

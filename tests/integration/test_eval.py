@@ -13,7 +13,7 @@ import pytest
 
 from reseek.agent.context import Append, Edit, Source, segments
 from reseek.rollout.records import EpisodeRecord, read_records
-from reseek.run.claim import FILE
+from reseek.run.claim_file import FILE
 from reseek.run.machine import this_machine
 from tests.support import copying
 from tests.support.claims import alive_claim, write_claim

@@ -11,7 +11,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from reseek.config.resolvers import CONF, register_resolvers
-from reseek.run.claim import FILE
+from reseek.run.claim_file import FILE
 from reseek.run.processes import processes_of, shared_memory
 from tests.support.runs import ROOT
 

@@ -15,7 +15,8 @@ import pytest
 from reseek.errors import InputError
 from reseek.run import claim as claims
 from reseek.run import processes
-from reseek.run.claim import FILE, LOCK, check_free, claimed
+from reseek.run.claim import LOCK, check_free, claimed
+from reseek.run.claim_file import FILE
 from reseek.run.machine import started, this_machine
 from reseek.run.workspace import MARKER
 from tests.support.claims import alive_claim, bystander, dead_claim, holding, old_claim, write_claim

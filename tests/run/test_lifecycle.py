@@ -16,7 +16,7 @@ from reseek.config.resolvers import CONF, register_resolvers
 from reseek.config.settings import EvalSettings, load_settings
 from reseek.errors import InputError
 from reseek.run import processes
-from reseek.run.claim import FILE
+from reseek.run.claim_file import FILE
 from reseek.run.folder import Kind, kind_of
 from reseek.run.lifecycle import Run
 from tests.support.claims import alive_claim, bystander, dead_claim, write_claim

@@ -7,7 +7,7 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 
-from reseek.run.claim import FILE, Claim
+from reseek.run.claim_file import FILE, Claim
 from reseek.run.machine import now, this_machine
 from reseek.run.processes import FOLDER_VARIABLE, RUN_VARIABLE
 
