@@ -1,4 +1,5 @@
-"""One finished episode as one line of JSON: everything it said, saw, edited and earned.
+"""The record of a finished episode, one line of JSON: everything it said, saw, edited and earned; of an evaluation,
+an imitation's source or a training rollout alike.
 
 Invariant: what is read back equals what was written: token ids and log-probabilities exactly. A FAILED episode has a
 record with `error` and without scores: it is never a zero. The file is only ever appended to, a whole line at a time,
@@ -6,8 +7,6 @@ so that at most its last line can be broken.
 
 The records of a policy that speaks text (an endpoint) hold no ids but `text`, and count in characters what the others
 count in tokens.
-
-Knows nothing of how episodes are run or of how numbers are made of them.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,6 +27,8 @@ from reseek.questions.record import Question
 from reseek.rewards.answers import cover_em, f1
 from reseek.rewards.reward import Judged, Reward
 from reseek.rollout.stats import EpisodeStats
+
+FORMAT = 2
 
 
 class _Record(BaseModel):
@@ -113,15 +114,38 @@ class ObservationRecord(_Record):
         return observed(hits, self.text, self.spans)
 
 
+class TrainingRecord(_Record):
+    """What training adds to an episode: its step, its question's place in the file, its session of that question, the
+    effective context policy, and its rewards (`other_reward`: neither answer nor verdicts; the three sum to the total).
+    `advantages`, `trainer_logprobs` and, with a critic, `values` are per sampled token, in order of sampling; the log-
+    probabilities of the rollout are in the events. `verdicts`: each labelled verdict's reward, and its sampled tokens
+    start:end."""
+
+    step: int
+    index: int
+    session: int
+    context: ContextPolicy
+    answer_reward: float
+    judge_reward: float
+    other_reward: float
+    advantages: tuple[float, ...]
+    trainer_logprobs: tuple[float, ...]
+    values: tuple[float, ...] | None = None
+    verdicts: tuple[tuple[float, int, int], ...] = ()
+
+
 class EpisodeRecord(_Record):
     """One episode of one question under the conditions with this hash. `em`, `f1`, `cover`, `reward`, `judge_reward`
     and `stats` are None for a FAILED episode.
 
     `answer_rank`: the rank (1 is best) of the first passage that holds a gold answer when the question itself is the
     query, among the first `answer_depth`; None where none does. `answerable`: whether such a passage can say anything
-    (not for yes / no and named choices). `context`: the question's own context policy, where it has one.
+    (not for yes / no and named choices). `context`: the question's own context policy, where it has one. `training`:
+    what its tokens were trained with, if they were; recall is not measured then (`answer_depth` is 0). `format`: 1 in
+    records written before the field existed.
     """
 
+    format: int = Field(1, le=FORMAT)
     set: str
     id: str
     conditions: str
@@ -144,6 +168,7 @@ class EpisodeRecord(_Record):
     observations: tuple[ObservationRecord, ...]
     stats: EpisodeStats | None
     seconds: float
+    training: TrainingRecord | None = None
 
     @property
     def failed(self) -> bool:
@@ -196,6 +221,7 @@ def record_of(
     if text_of is not None:
         events, calls = in_text(events, calls, text_of)
     return EpisodeRecord(
+        format=FORMAT,
         set=set_name,
         id=question.id,
         conditions=conditions,
@@ -310,6 +336,11 @@ def read_records(path: str | Path) -> list[EpisodeRecord]:
         try:
             records.append(EpisodeRecord.model_validate_json(line))
         except ValidationError as error:
+            if b'"segments":[' in line.replace(b" ", b"") and b'"events":' not in line:
+                raise InputError(
+                    f"{path}:{number}: is a rollout of an older version, without texts and verdicts; record new ones "
+                    "(train.py run.record_every=1)"
+                ) from None
             raise InputError(f"{path}:{number}: is not an episode's record ({first_problem(error)})") from None
     return records
 

@@ -2,24 +2,18 @@
 (`rollouts/step_<n>.jsonl`).
 
 Invariant: the token ids of a file are trained only by a policy whose tokenizer made them: the words that the tokenizer
-reads in the first episodes must be those that were recorded, or at least hold actions. Knows nothing of models.
+reads in the first episodes must be those that were recorded.
 """
 
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from omegaconf import OmegaConf
-
-from reseek.agent.grammar import Action, parse
-from reseek.config.rewards import AnswerMetric, RewardConfig
-from reseek.config.section import load_section
 from reseek.config.sft import ImitationSettings
 from reseek.errors import InputError
 from reseek.policy import Tokenizer
 from reseek.rollout.records import EpisodeRecord, read_records, whole_lines
-from reseek.rollout.session_records import SessionRecord, read_sessions
-from reseek.sft.rows import Candidate, candidate_of_record, candidate_of_session
+from reseek.sft.rows import Candidate, candidate_of_record
 
 _LOOKED_AT = 20  # episodes of a file whose words are compared
 
@@ -28,10 +22,8 @@ def recorded(settings: ImitationSettings, tokenizer: Tokenizer) -> Iterator[Cand
     """The candidates of `sft.files`, file by file; None for a FAILED episode. Raises InputError naming file and
     line."""
     for path in files_of(settings.files):
-        if "segments" in _first_line(path):
-            yield from _of_sessions(path, settings, tokenizer)
-        else:
-            yield from _of_records(path, tokenizer)
+        _check_first_line(path)
+        yield from _of_records(path, tokenizer)
 
 
 def files_of(named: Sequence[str]) -> list[Path]:
@@ -48,14 +40,13 @@ def files_of(named: Sequence[str]) -> list[Path]:
     return found
 
 
-def _first_line(path: Path) -> dict:
+def _check_first_line(path: Path) -> None:
     try:
         first = json.loads(whole_lines(path).partition(b"\n")[0] or b"{}")
     except ValueError:
         first = None
     if not isinstance(first, dict) or not {"segments", "events"} & first.keys():
         raise InputError(f"{path}:1: holds neither an episode of eval.py nor a session of train.py's rollouts")
-    return first
 
 
 def _of_records(path: Path, tokenizer: Tokenizer) -> Iterator[Candidate | None]:
@@ -75,39 +66,3 @@ def _check_words(record: EpisodeRecord, where: str, tokenizer: Tokenizer) -> Non
     for call in record.calls:
         if tokenizer.decode(sampled[call.start : call.end], skip_special_tokens=False) != call.text:
             raise InputError(f"{where}: was not recorded with the tokenizer of policy.path; name the policy that was")
-
-
-def _of_sessions(path: Path, settings: ImitationSettings, tokenizer: Tokenizer) -> Iterator[Candidate]:
-    rewards = _rewards_of_run(path, settings)
-    sessions = read_sessions(path)
-    if not any(_acts(session, tokenizer) for session in sessions[:_LOOKED_AT]):
-        raise InputError(
-            f"{path}: the tokenizer of policy.path reads no action in its sessions; name the policy that was trained"
-        )
-    for number, session in enumerate(sessions, start=1):
-        yield candidate_of_session(session, f"{path}:{number}", rewards.answer, rewards.match)
-
-
-def _acts(session: SessionRecord, tokenizer: Tokenizer) -> bool:
-    """Whether its last words hold an action."""
-    segment = session.segments[-1]
-    said = [token for token, mask in zip(segment.response, segment.mask, strict=True) if mask]
-    return parse(tokenizer.decode(said, skip_special_tokens=False)).action is not Action.INVALID
-
-
-def _rewards_of_run(path: Path, settings: ImitationSettings) -> RewardConfig:
-    """What the run paid: its sessions hold rewards, from which rightness is read back."""
-    config = path.parent.parent / "config.yaml"
-    if not (settings.right or settings.agreeing):
-        return RewardConfig()
-    if not config.is_file():
-        raise InputError(
-            f"{path}: what its sessions earned can't be read without the run's {config}; "
-            "set sft.right=false and sft.agreeing=false to keep them all"
-        )
-    rewards = load_section(RewardConfig, OmegaConf.to_container(OmegaConf.load(config).rewards), f"{config}: rewards")
-    if settings.right and (rewards.answer_metric is not AnswerMetric.EXACT_MATCH or rewards.answer == 0):
-        raise InputError(f"{path}: its run did not pay for exact matches ({config}), set sft.right=false to keep all")
-    if settings.agreeing and rewards.match in (rewards.wrong_yes, rewards.wrong_no):
-        raise InputError(f"{path}: its run paid wrong verdicts like right ones ({config}), set sft.agreeing=false")
-    return rewards

@@ -18,7 +18,6 @@ from reseek.agent.grammar import Verdict
 from reseek.config.sft import ImitationSettings, TooLong
 from reseek.errors import InputError
 from reseek.rollout.records import EpisodeRecord
-from reseek.rollout.session_records import SessionRecord
 from reseek.rollout.training_row import Row
 
 
@@ -64,7 +63,8 @@ class Chosen:
 
 
 def candidate_of_record(record: EpisodeRecord, where: str) -> Candidate | None:
-    """An evaluation's episode; None for a FAILED one. Raises InputError for one without token ids."""
+    """An evaluation's episode or a training rollout; None for a FAILED one. Raises InputError without token
+    ids."""
     if record.failed:
         return None
     rows = tuple(Row(segment.ids, segment.mask) for segment in segments(record.trajectory))
@@ -76,18 +76,6 @@ def candidate_of_record(record: EpisodeRecord, where: str) -> Candidate | None:
         if observation.verdict is not None
     )
     return Candidate(record.id, rows, record.em == 1.0, agreeing, where)
-
-
-def candidate_of_session(session: SessionRecord, where: str, right_reward: float, match_reward: float) -> Candidate:
-    """A training run's session, whose rewards were `right_reward` for a right answer and `match_reward` for a verdict
-    that agrees with the oracle."""
-    rows = tuple(
-        Row((*segment.prompt, *segment.response), (*(0,) * len(segment.prompt), *segment.mask))
-        for segment in session.segments
-    )
-    verdicts = [reward for segment in session.segments for reward, _, _ in segment.verdicts]
-    agreeing = all(abs(reward - match_reward) < 1e-6 for reward in verdicts)
-    return Candidate(session.question, rows, abs(session.answer_reward - right_reward) < 1e-6, agreeing, where)
 
 
 def choose(candidates: Iterable[Candidate | None], settings: ImitationSettings, max_tokens: int, seed: int) -> Chosen:

@@ -12,8 +12,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from reseek.config.agent import ContextPolicy
 from reseek.micro.model import make_tokenizer
-from reseek.rollout.session_records import SegmentRecord, SessionRecord
-from tests.support.runs import QUESTIONS, SESSIONS, Run, by_question, trained
+from reseek.rollout.training_record import TrainedSegment
+from tests.support.runs import QUESTIONS, SESSIONS, Run, Session, by_question, trained
 
 pytestmark = pytest.mark.integration
 
@@ -30,8 +30,8 @@ def test_each_batch_mixes_the_context_policies_and_forks(run):
     for step in run.steps():
         sessions = run.sessions(step)
         assert len(sessions) == QUESTIONS * SESSIONS
-        assert {session.context for session in sessions} == set(ContextPolicy)
-        forked += [session.context for session in sessions if len(session.segments) > 1]
+        assert {session.training.context for session in sessions} == set(ContextPolicy)
+        forked += [session.training.context for session in sessions if len(session.segments) > 1]
     assert len(forked) >= 8
     assert set(forked) == {ContextPolicy.DROP, ContextPolicy.STRICT}
 
@@ -78,10 +78,10 @@ def test_grpo_gives_a_session_one_advantage(grpo):
 def test_reinforce_with_step_credit_is_the_answers_baseline_but_on_verdicts(reinforce):
     elsewhere = 0
     for session_group in by_question(reinforce.sessions(1)).values():
-        answers = [session.answer_reward for session in session_group]
+        answers = [session.training.answer_reward for session in session_group]
         for number, session in enumerate(session_group):
             others = [answer for other, answer in enumerate(answers) if other != number]
-            base = session.answer_reward - sum(others) / len(others)
+            base = session.training.answer_reward - sum(others) / len(others)
             values = [a for segment in session.segments for a in trained(segment, segment.advantages)]
             plain = [value for value in values if value == pytest.approx(base, abs=1e-5)]
             elsewhere += len(values) - len(plain)
@@ -93,7 +93,7 @@ def test_a_verdicts_reward_stands_on_its_tokens_in_the_trainers_tensors(reinforc
     """From the verdict (its reward and place as the agent loop gave them) to the advantages that were trained."""
     seen = set()
     for group in by_question(reinforce.sessions(1)).values():
-        outcomes = [session.answer_reward + session.other_reward for session in group]
+        outcomes = [session.training.answer_reward + session.training.other_reward for session in group]
         for number, session in enumerate(group):
             base = outcomes[number] - mean(outcomes[:number] + outcomes[number + 1 :])
             others = [reward for other in group if other is not session for reward, _, _ in verdicts(other)]
@@ -107,7 +107,7 @@ def test_a_verdicts_reward_stands_on_its_tokens_in_the_trainers_tensors(reinforc
     assert len(rights & seen) >= 3  # both verdicts, right and wrong; an action stands in for a missing one
 
 
-def verdicts(session: SessionRecord) -> list[tuple[float, int, int]]:
+def verdicts(session: Session) -> list[tuple[float, int, int]]:
     return [verdict for segment in session.segments for verdict in segment.verdicts]
 
 
@@ -158,7 +158,7 @@ def gap(model, context: list[int], sampled: list[int], rollout_logprobs: list[fl
     return float((probs - torch.tensor(rollout_logprobs).exp()).abs().max())
 
 
-def calls(segment: SegmentRecord) -> list[tuple[int, int]]:
+def calls(segment: TrainedSegment) -> list[tuple[int, int]]:
     """Start and end, in the response, of each stretch of trained tokens."""
     edges = [0, *segment.mask, 0]
     starts = [i for i in range(len(segment.mask)) if edges[i + 1] > edges[i]]
@@ -166,7 +166,7 @@ def calls(segment: SegmentRecord) -> list[tuple[int, int]]:
     return list(zip(starts, ends, strict=True))
 
 
-def first_call_after_fork(session: SessionRecord, number: int) -> tuple[list[int], list[int], list[float]]:
+def first_call_after_fork(session: Session, number: int) -> tuple[list[int], list[int], list[float]]:
     segment = session.segments[number]
     start, end = calls(segment)[0]
     return (
@@ -176,7 +176,7 @@ def first_call_after_fork(session: SessionRecord, number: int) -> tuple[list[int
     )
 
 
-def forks(run: Run) -> list[tuple[SessionRecord, int]]:
+def forks(run: Run) -> list[tuple[Session, int]]:
     return [(session, n) for session in run.sessions(STEP) for n in range(1, len(session.segments))]
 
 

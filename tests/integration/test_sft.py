@@ -52,9 +52,10 @@ def scripted(tmp_path_factory, shared_cache) -> Path:
 
 def test_rows_are_those_that_rl_trains():
     from reseek.config.agent import ContextPolicy
-    from reseek.rollout.session_records import SegmentRecord, SessionRecord
-    from reseek.sft.rows import Row, candidate_of_record, candidate_of_session
+    from reseek.rollout.training_record import training_records
+    from reseek.sft.rows import Row, candidate_of_record
     from reseek.training.verl_plugin.agent_loop import outputs_of  # imports verl
+    from tests.support.rollouts import batch_rows
     from tests.support.wanderer import wander_scored
 
     forked = 0
@@ -67,29 +68,9 @@ def test_rows_are_those_that_rl_trains():
             for one in outputs
         )
         assert candidate_of_record(record, "evaluation").rows == rl
-        session = SessionRecord(
-            step=1,
-            question=record.id,
-            index=0,
-            session=0,
-            context=context,
-            answer_reward=reward.part("answer"),
-            judge_reward=reward.part("judge"),
-            segments=tuple(
-                SegmentRecord(
-                    prompt=tuple(one.prompt_ids),
-                    response=tuple(one.response_ids),
-                    mask=tuple(one.response_mask),
-                    rollout_logprobs=tuple(one.response_logprobs),
-                    trainer_logprobs=tuple(one.response_logprobs),
-                    advantages=(0.0,) * len(one.response_ids),
-                    verdicts=tuple(one.extra_fields["reseek_credit"]["verdicts"]),
-                )
-                for one in outputs
-            ),
-        )
-        read_back = candidate_of_session(session, "evaluation", 1.0, 0.3)
-        assert read_back == candidate_of_record(record, "evaluation")
+        rows = batch_rows("u_0", 0, episode, reward, record)
+        (recorded,) = training_records(rows, 1, context)
+        assert candidate_of_record(recorded, "evaluation") == candidate_of_record(record, "evaluation")
         forked += len(rl) > 1
     assert forked > 5
 

@@ -56,7 +56,8 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(grpo, resumed):
     assert phases == [1, 2, 3], "no step may be missing or stand twice"
     for step in range(1, STEPS + 1):
         one, other = grpo.sessions(step), resumed.sessions(step)
-        assert [(s.index, s.session) for s in one] == [(s.index, s.session) for s in other], "another question order"
+        places = [[(s.training.index, s.training.session) for s in sessions] for sessions in (one, other)]
+        assert places[0] == places[1], "another question order"
         same = sum(
             [segment.response for segment in a.segments] == [segment.response for segment in b.segments]
             for a, b in zip(one, other, strict=True)

@@ -1,4 +1,4 @@
-"""Files of episodes: read whole, their tokenizer checked, rightness of rollouts read from what their run paid."""
+"""Files of episodes: read completely, their tokenizer checked, evaluation or training alike."""
 
 import random
 
@@ -8,51 +8,17 @@ from reseek.config.agent import ContextPolicy
 from reseek.config.sft import ImitationSettings
 from reseek.errors import InputError
 from reseek.questions.record import Question
-from reseek.rollout.session_records import SegmentRecord, SessionRecord, write_sessions
+from reseek.rollout.training_record import training_records, write_rollouts
 from reseek.sft.recorded_episodes import files_of, recorded
+from reseek.sft.rows import candidate_of_record
 from tests.support.evaluations import CharTokenizer
+from tests.support.rollouts import wandered_rows
 from tests.support.wanderer import wander
 
 
 class OtherTokenizer(CharTokenizer):
     def decode(self, ids, skip_special_tokens: bool = False) -> str:
         return "".join(chr(number + 1) for number in ids)
-
-
-def session(number: int, said: str, answer: float, verdict: float) -> SessionRecord:
-    ids = tuple(map(ord, said))
-    nothing = (0.0,) * len(ids)
-    segment = SegmentRecord(
-        prompt=(1, 2, 3),
-        response=ids,
-        mask=(0,) + (1,) * (len(ids) - 1),
-        rollout_logprobs=nothing,
-        trainer_logprobs=nothing,
-        advantages=nothing,
-        verdicts=((verdict, 1, 2),),
-    )
-    return SessionRecord(
-        step=1,
-        question=f"q{number}",
-        index=number,
-        session=0,
-        context=ContextPolicy.DROP,
-        answer_reward=answer,
-        judge_reward=verdict,
-        segments=(segment,),
-    )
-
-
-@pytest.fixture
-def rollouts(tmp_path):
-    """A run's folder with one file of rollouts."""
-    sessions = [
-        session(0, "x<answer>a</answer>", 1.0, 0.3),
-        session(1, "x<answer>a</answer>", 0.0, 0.3),
-        session(2, "x<answer>a</answer>", 1.0, -0.3),
-    ]
-    (tmp_path / "config.yaml").write_text("rewards:\n  answer: 1.0\n  match: 0.3\n")
-    return write_sessions(tmp_path, sessions)
 
 
 def settings(*files, **others) -> ImitationSettings:
@@ -70,28 +36,15 @@ def test_episodes_of_an_evaluation_come_with_file_and_line(tmp_path):
         list(recorded(settings(path), OtherTokenizer()))
 
 
-def test_rightness_and_agreement_of_rollouts_are_read_from_their_rewards(rollouts):
-    found = list(recorded(settings(rollouts), CharTokenizer()))
-    assert [(one.right, one.agreeing) for one in found] == [(True, True), (False, True), (True, False)]
-    assert found[0].rows[0].ids[:4] == (1, 2, 3, ord("x")) and found[0].rows[0].mask[:5] == (0, 0, 0, 0, 1)
-    with pytest.raises(InputError, match="the tokenizer of policy.path reads no action"):
-        list(recorded(settings(rollouts), OtherTokenizer()))
-
-
-@pytest.mark.parametrize(
-    ("config", "message"),
-    [
-        (None, "can't be read without the run's"),
-        ("rewards:\n  answer_metric: f1\n", "did not pay for exact matches"),
-        ("rewards:\n  match: -0.3\n", "paid wrong verdicts like right ones"),
-    ],
-)
-def test_rollouts_whose_rewards_say_nothing_are_refused(rollouts, config, message):
-    path = rollouts.parent.parent / "config.yaml"
-    path.unlink() if config is None else path.write_text(config)
-    with pytest.raises(InputError, match=message):
-        list(recorded(settings(rollouts, agreeing=True), CharTokenizer()))
-    assert len(list(recorded(settings(rollouts, right=False), CharTokenizer()))) == 3
+def test_rollouts_of_a_training_run_are_the_same_candidates(tmp_path):
+    made = [wandered_rows(seed, f"u{seed}_0", seed) for seed in range(8)]
+    records = training_records([row for rows, _ in made for row in rows], 1, ContextPolicy.DROP)
+    path = write_rollouts(tmp_path, records)
+    found = list(recorded(settings(path), CharTokenizer()))
+    assert found == [candidate_of_record(record, f"{path}:{n}") for n, (_, record) in enumerate(made, start=1)]
+    assert {one.right for one in found} == {True, False}
+    with pytest.raises(InputError, match="was not recorded with the tokenizer of policy.path"):
+        list(recorded(settings(path), OtherTokenizer()))
 
 
 def test_a_folder_stands_for_its_files_in_the_order_of_their_numbers(tmp_path):

@@ -5,13 +5,15 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import psutil
 import torch
 from safetensors.torch import load_file
 
-from reseek.rollout.session_records import SegmentRecord, SessionRecord, read_sessions
+from reseek.rollout.records import EpisodeRecord, TrainingRecord, read_records
+from reseek.rollout.training_record import TrainedSegment, trained_segments
 
 ROOT = Path(__file__).resolve().parents[2]
 STEPS = 3
@@ -60,6 +62,21 @@ def shared_memory() -> set[str]:
 
 
 @dataclass(frozen=True)
+class Session:
+    """A recorded rollout, with the training rows that its record gives back."""
+
+    record: EpisodeRecord
+
+    @property
+    def training(self) -> TrainingRecord:
+        return self.record.training
+
+    @cached_property
+    def segments(self) -> tuple[TrainedSegment, ...]:
+        return trained_segments(self.record)
+
+
+@dataclass(frozen=True)
 class Run:
     """A finished run's folder and what stood on the terminal of its last launch."""
 
@@ -73,8 +90,8 @@ class Run:
     def steps(self) -> dict[int, dict]:
         return {record["step"]: record for record in self.metrics if record["phase"] == "step"}
 
-    def sessions(self, step: int) -> list[SessionRecord]:
-        return read_sessions(self.folder / "rollouts" / f"step_{step}.jsonl")
+    def sessions(self, step: int) -> list[Session]:
+        return [Session(record) for record in read_records(self.folder / "rollouts" / f"step_{step}.jsonl")]
 
     def checkpoint(self, step: int) -> Path:
         return self.folder / "checkpoints" / f"global_step_{step}"
@@ -94,13 +111,13 @@ def finished(folder: Path, run: subprocess.CompletedProcess[str]) -> Run:
     return Run(folder, run.stdout)
 
 
-def by_question(sessions: list[SessionRecord]) -> dict[int, list[SessionRecord]]:
-    groups: dict[int, list[SessionRecord]] = {}
+def by_question(sessions: list[Session]) -> dict[int, list[Session]]:
+    groups: dict[int, list[Session]] = {}
     for session in sessions:
-        groups.setdefault(session.index, []).append(session)
+        groups.setdefault(session.training.index, []).append(session)
     return groups
 
 
-def trained(segment: SegmentRecord, numbers) -> list[float]:
+def trained(segment: TrainedSegment, numbers) -> list[float]:
     """The numbers of the segment's trained tokens."""
     return [number for number, mask in zip(numbers, segment.mask, strict=True) if mask]

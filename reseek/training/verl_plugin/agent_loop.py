@@ -24,6 +24,7 @@ from reseek.policy import Sample
 from reseek.questions.record import Question
 from reseek.rewards.reward import Reward
 from reseek.rollout.environment import Environment
+from reseek.rollout.records import record_of
 from reseek.rollout.stats import EpisodeStats
 from reseek.search.making import configured_search
 from reseek.training.credit.token_positions import segment_credits
@@ -37,6 +38,8 @@ STATS_PREFIX = "episode/"
 """Before the names of our counts in `reward_extra_info`, where verl keeps names of its own (`reward`)."""
 CREDIT_FIELD = "reseek_credit"
 """In an output's extra fields: what was earned and where it stands (`positions.segment_credits`)."""
+RECORD_FIELD = "reseek_record"
+"""In an output's extra fields: the episode's record as JSON, once a session; "" without `run.record_every`."""
 WAITS_FIELD = "reseek_waits"
 """In an output's extra fields: what its session waited for (`waits.Waits.done`)."""
 
@@ -153,11 +156,20 @@ class ReSeekAgentLoop(AgentLoopBase):
             await report_unscored(cause)
             return []
         assert played.reward is not None
-        return outputs_of(played.episode, played.reward, policy.weight_versions, waits.done())
+        record = self._record(question, played.episode, played.reward)
+        return outputs_of(played.episode, played.reward, policy.weight_versions, waits.done(), record)
+
+    def _record(self, question: Question, episode: Episode, reward: Reward) -> str:
+        if not self.config.run.record_every:
+            return ""
+        made = record_of(
+            episode, reward, question, set_name="train", conditions="", answer_rank=None, answer_depth=0
+        )
+        return made.model_dump_json()
 
 
 def outputs_of(
-    episode: Episode, reward: Reward, weight_versions: list[int], waits: dict[str, float]
+    episode: Episode, reward: Reward, weight_versions: list[int], waits: dict[str, float], record: str = ""
 ) -> list[AgentLoopOutput]:
     """One output per segment. Rewards travel in a field of our own, with their positions: verl knows one number a row
     and would copy the last row's to the others."""
@@ -186,6 +198,7 @@ def outputs_of(
                     "tool_rewards": [],
                     CREDIT_FIELD: credit,
                     WAITS_FIELD: waits,
+                    RECORD_FIELD: record if not outputs else "",
                     "reward_extra_info": {"acc": reward.exact_match, **stats},  # verl reports `acc` as its headline
                 },
             )

@@ -16,8 +16,8 @@ from omegaconf import OmegaConf
 from reseek.config.agent import ContextPolicy
 from reseek.config.run import Preflight, WatchSettings
 from reseek.oracle.making.calibration_card import calibration_of
-from reseek.rollout.session_records import sessions_of, write_sessions
 from reseek.rollout.stats import STATS_KEYS, EpisodeStats, summarise
+from reseek.rollout.training_record import training_records, write_rollouts
 from reseek.training.checkpoints import keep_best
 from reseek.training.monitor import legal_actions
 from reseek.training.monitor.collapse import Signs, Watch, history_of
@@ -118,7 +118,7 @@ class ObservedSteps(VerlTrainer):
         if every and global_steps % every == 0:
             rows = rollout_rows(batch, values=self.use_critic)
             configured = ContextPolicy(self.config.agent.context)
-            write_sessions(self._folder, sessions_of(rows, self.global_steps, configured))
+            write_rollouts(self._folder, training_records(rows, self.global_steps, configured))
         numbers = (int, float, np.number, np.bool_)
         self._say("step", {key: float(value) for key, value in metrics.items() if isinstance(value, numbers)})
 
