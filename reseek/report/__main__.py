@@ -1,10 +1,11 @@
 """`python -m reseek.report RUN...`: runs of eval.py and train.py as one page, and as Markdown, CSV and LaTeX.
 
 Writes `report.html`, `viewer.html` (the trajectories, if there are any), `report.md`, `report.tex` and a CSV file a
-table into one folder. Knows nothing of what is in them.
+table into one folder.
 """
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -36,10 +37,11 @@ def main(
         read = [read_run(run) for run in runs]
         evaluations = [run for run in read if isinstance(run, Evaluation)]
         trainings = [run for run in read if isinstance(run, Training)]
-        with_viewer = trajectories and bool(evaluations)
+        viewed = [*evaluations, *_with_rollouts(trainings)] if trajectories else []
+        with_viewer = bool(viewed)
         made = {"report.html": page(title, evaluations, trainings, VIEWER if with_viewer else None)}
         if with_viewer:
-            made[VIEWER] = viewer(evaluations, [tokenizer_of(run) for run in evaluations], f"{title}: trajectories")
+            made[VIEWER] = viewer(viewed, [tokenizer_of(run) for run in viewed], f"{title}: trajectories")
         tables = all_tables(evaluations)
         if tables:
             made["report.md"] = writers.markdown(title, tables)
@@ -48,6 +50,17 @@ def main(
     for name, text in made.items():
         write_text(folder / name, text)
     print(folder / "report.html")
+
+
+def _with_rollouts(trainings: Sequence[Training]) -> list[Training]:
+    """Those with recorded rollouts; names the ones whose rollouts cannot be read, and leaves out their trajectories."""
+    readable = []
+    for run in trainings:
+        try:
+            readable += [run] if run.records else []
+        except InputError as error:
+            print(f"trajectories left out: {error}", file=sys.stderr)
+    return readable
 
 
 if __name__ == "__main__":

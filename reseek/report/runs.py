@@ -1,17 +1,20 @@
-"""Runs by their folders, whichever kind they are: evaluations, and trainings with their metrics.
+"""Runs read from their folders: evaluations, and trainings with their metrics and recorded rollouts.
 
-Invariant: nothing is guessed: a folder that holds neither is refused. Knows nothing of how results are shown.
+Invariant: nothing is guessed: a folder that holds neither is refused.
 """
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from reseek.errors import InputError
 from reseek.evaluation.conditions import FILE
 from reseek.evaluation.results import Evaluation, read_evaluation, read_json, read_yaml, run_name
+from reseek.rollout.records import EpisodeRecord, read_records
+from reseek.run.checkpoint_layout import newest_huggingface
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,27 @@ class Training:
     name: str
     metrics: Mapping[str, Sequence[Mapping[str, float]]]
     card: Mapping[str, Any]
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def records(self) -> dict[str, list[EpisodeRecord]]:
+        """The recorded rollouts by step, `step_<n>`; empty without `run.record_every`. A session's id is its question's
+        with its number. Raises InputError."""
+        files = sorted((self.folder / "rollouts").glob("step_*.jsonl"), key=lambda file: (len(file.name), file.name))
+        return {file.stem: [_numbered(record) for record in read_records(file)] for file in files}
+
+    @property
+    def policy(self) -> str:
+        """The folder of the policy's tokenizer: the newest checkpoint's, else the model's that training began with."""
+        saved = newest_huggingface(self.folder)
+        given = self.config.get("policy")
+        return str(saved or (given.get("path") if isinstance(given, Mapping) else None) or "")
+
+
+def _numbered(record: EpisodeRecord) -> EpisodeRecord:
+    if record.training is None:
+        return record
+    return record.model_copy(update={"id": f"{record.id} #{record.training.session + 1}"})
 
 
 Run = Evaluation | Training
@@ -54,6 +78,5 @@ def read_training(folder: str | Path) -> Training:
                 continue
             raise InputError(f"{path}:{number}: is not a record of a step") from None
     metrics = {phase: [of[step] for step in sorted(of)] for phase, of in by_step.items()}
-    return Training(
-        folder, run_name(folder, read_yaml(folder / "config.yaml")), metrics, read_json(folder / "result.json")
-    )
+    config = read_yaml(folder / "config.yaml")
+    return Training(folder, run_name(folder, config), metrics, read_json(folder / "result.json"), config)

@@ -113,6 +113,7 @@ def body(record: EpisodeRecord, tokenizer: Tokenizer | None = None) -> dict[str,
         "reward": _reward(record.stats),
         "rank": [record.answerable, record.answer_rank, record.answer_depth],
         "seconds": round(record.seconds, 3),
+        "training": _training(record),
         "blocks": [[b.source.value, b.text, b.tokens, b.born, b.died, b.number] for b in blocks_of(record, tokenizer)],
         "calls": [[event, call.action.value] for event, call in zip(call_events(record), record.calls, strict=False)],
         "observations": [
@@ -128,6 +129,15 @@ def body(record: EpisodeRecord, tokenizer: Tokenizer | None = None) -> dict[str,
             for o in record.observations
         ],
     }
+
+
+def _training(record: EpisodeRecord) -> list[Any] | None:
+    """Step, question and session (both from 1), and the mean advantage of the sampled tokens."""
+    trained = record.training
+    if trained is None:
+        return None
+    mean = sum(trained.advantages) / len(trained.advantages) if trained.advantages else 0.0
+    return [trained.step, trained.index + 1, trained.session + 1, round(mean, 4)]
 
 
 def _reward(stats: EpisodeStats | None) -> list[list[Any]] | None:
@@ -152,13 +162,22 @@ class TokenTexts:
 
 def probabilities(record: EpisodeRecord, texts: TokenTexts | None) -> list[list[list[Any]]]:
     """Per call, [token's text (its id where there is no tokenizer), log-probability] of each sampled token; [] for a
-    call without log-probabilities."""
+    call without log-probabilities. Of a training rollout also the trainer's log-probability and the advantage."""
     calls: Sequence[AppendRecord] = [
         event for event in record.events if isinstance(event, AppendRecord) and event.source is Source.POLICY
     ]
+    trained = record.training
+    further = iter(zip(trained.trainer_logprobs, trained.advantages, strict=True)) if trained else None
+
+    def numbers(logprob: float) -> list[float]:
+        if further is None:
+            return [round(logprob, 3)]
+        theirs, advantage = next(further)
+        return [round(logprob, 5), round(theirs, 5), round(advantage, 4)]
+
     return [
         [
-            [texts(token) if texts else f"#{token}", round(logprob, 3)]
+            [texts(token) if texts else f"#{token}", *numbers(logprob)]
             for token, logprob in zip(call.ids, call.logprobs or (), strict=False)
         ]
         for call in calls

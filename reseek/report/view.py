@@ -1,8 +1,7 @@
-"""`python -m reseek.report.view RUN...`: the trajectories of evaluations as one page that needs nothing else.
+"""`python -m reseek.report.view RUN...`: the trajectories of evaluations and trainings as one self-contained page.
 
-Invariant: all that comes from records stands in the page as JSON without `<` and reaches the screen as text alone. The
-page is read in parts, so that the list is there before the last episode is. Knows nothing of how an episode is laid out
-(`trajectories`).
+Invariant: all text of records is in the page as JSON without `<` and is shown as text alone. The page is read in parts,
+so that the list appears before the last episode is read.
 """
 
 import sys
@@ -17,9 +16,11 @@ from markupsafe import Markup
 from corpora.atomic import write_text
 from reseek.agent.episode import StopReason
 from reseek.agent.grammar import Verdict
-from reseek.evaluation.results import Evaluation, read_evaluation
+from reseek.errors import InputError
+from reseek.evaluation.results import Evaluation
 from reseek.policy import Tokenizer
 from reseek.report.html import data, inline, render
+from reseek.report.runs import Run, Training, read_run
 from reseek.report.tables import labels
 from reseek.report.trajectories import TokenTexts, body, probabilities, wrong_verdicts
 from reseek.rollout.records import EpisodeRecord
@@ -38,9 +39,9 @@ class Part:
     data: Markup
 
 
-def tokenizer_of(run: Evaluation) -> Tokenizer | None:
-    """The policy's, where its folder is here."""
-    folder = Path(run.conditions.policy)
+def tokenizer_of(run: Run) -> Tokenizer | None:
+    """The policy's, if its folder is on this machine."""
+    folder = Path(run.policy if isinstance(run, Training) else run.conditions.policy)
     if not (folder / "tokenizer_config.json").is_file():
         return None
     from transformers import AutoTokenizer  # seconds
@@ -50,7 +51,7 @@ def tokenizer_of(run: Evaluation) -> Tokenizer | None:
 
 
 def viewer(
-    runs: Sequence[Evaluation],
+    runs: Sequence[Run],
     tokenizers: Sequence[Tokenizer | None],
     title: str,
     *,
@@ -78,7 +79,7 @@ def viewer(
         "open": opened,
         "runs": [
             _about(run, label, note, tokenizer)
-            for run, label, note, tokenizer in zip(runs, labels(runs), told, tokenizers, strict=True)
+            for run, label, note, tokenizer in zip(runs, _labels(runs), told, tokenizers, strict=True)
         ],
     }
     return render(
@@ -92,7 +93,13 @@ def viewer(
     )
 
 
-def _about(run: Evaluation, label: tuple[str, ...], note: str, tokenizer: Tokenizer | None) -> dict[str, Any]:
+def _labels(runs: Sequence[Run]) -> list[tuple[str, ...]]:
+    """Policy, method and budget of an evaluation; the name of a training run."""
+    evaluated = iter(labels([run for run in runs if isinstance(run, Evaluation)]))
+    return [next(evaluated) if isinstance(run, Evaluation) else (run.name, "training", "") for run in runs]
+
+
+def _about(run: Run, label: tuple[str, ...], note: str, tokenizer: Tokenizer | None) -> dict[str, Any]:
     here = "" if tokenizer else "its tokenizer is not on this machine: prompts and single tokens are not spelt out"
     return {
         "name": run.name,
@@ -127,13 +134,16 @@ def _parts(records: Sequence[EpisodeRecord]) -> list[Sequence[EpisodeRecord]]:
 
 
 def main(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="folders of evaluations")],
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="folders of eval.py or train.py")],
     out: Annotated[Path | None, typer.Option(help="the page, or its folder; default: the first RUN")] = None,
     most_tokens: Annotated[int, typer.Option(help="leave token probabilities out above so many")] = MOST_TOKENS,
 ) -> None:
     """Write a page in which the trajectories of RUN can be searched, filtered, read and compared side by side."""
     with user_errors():
-        read = [read_evaluation(run) for run in runs]
+        read = [read_run(run) for run in runs]
+        for run in read:
+            if not run.records:
+                raise InputError(f"{run.folder}: holds no trajectories; train with run.record_every=1 to record them")
         path = out or runs[0]
         path = path / "viewer.html" if path.is_dir() else path
         title = "Trajectories: " + ", ".join(run.name for run in read)

@@ -293,17 +293,44 @@
       box.textContent = meta.runs[r].tokens || "The back end gave no log-probabilities.";
       return box;
     }
-    for (const [text, logprob] of tokens) {
-      const p = Math.exp(logprob), token = el("span", { class: p > 0.9 ? "p4" : p > 0.5 ? "p3" : p > 0.1 ? "p2" : "p1", title: `p = ${p.toFixed(3)}` });
+    const trained = tokens[0].length > 2, spans = [];
+    for (const [text, logprob, trainer, advantage] of tokens) {
+      const p = Math.exp(logprob);
+      const more = trained ? `\ntrainer's p = ${Math.exp(trainer).toFixed(4)} (log-probability ${trainer} against ${logprob})\nadvantage ${advantage}` : "";
+      const token = el("span", { title: `p = ${p.toFixed(trained ? 4 : 3)}${more}` });
       token.textContent = text;
-      box.append(token);
+      spans.push(token);
     }
+    box.append(...spans);
+    const largest = trained ? Math.max(...tokens.map((token) => Math.abs(token[3])), 1e-9) : 1;
+    const LEGENDS = {
+      probability: "Underlined: p > .9 pale, > .5 blue, > .1 orange, else red; point at a token for its p.",
+      advantage: "Background: green for a positive advantage, red for a negative one, paler below half the call's largest.",
+      "engines' gap": "Underlined: the rollout's and the trainer's p differ by less than 1e-4 pale, 1e-3 blue, 1e-2 orange, else red.",
+    };
+    const classOf = {
+      probability: ([, logprob]) => { const p = Math.exp(logprob); return p > 0.9 ? "p4" : p > 0.5 ? "p3" : p > 0.1 ? "p2" : "p1"; },
+      advantage: (token) => (token[3] === 0 ? "a0" : `a${token[3] > 0 ? "p" : "n"}${Math.abs(token[3]) >= largest / 2 ? 2 : 1}`),
+      "engines' gap": ([, logprob, trainer]) => { const gap = Math.abs(Math.exp(logprob) - Math.exp(trainer)); return gap < 1e-4 ? "p4" : gap < 1e-3 ? "p3" : gap < 1e-2 ? "p2" : "p1"; },
+    };
+    const legend = el("p", { class: "who" }), choice = el("div", { class: "steps", role: "group", "aria-label": "What the colours show" });
+    const colour = (name) => {
+      tokens.forEach((token, n) => { spans[n].className = classOf[name](token); });
+      legend.textContent = LEGENDS[name];
+      for (const button of choice.children) button.setAttribute("aria-pressed", button.textContent === name);
+    };
+    for (const name of trained ? ["advantage", "probability", "engines' gap"] : []) {
+      const button = el("button", { type: "button", on: { click: () => colour(name) } });
+      button.textContent = name;
+      choice.append(button);
+    }
+    colour(trained ? "advantage" : "probability");
     const mean = tokens.reduce((sum, [, logprob]) => sum + logprob, 0) / tokens.length;
     const summary = el("p", { class: "who" });
-    summary.textContent = `${tokens.length} tokens, mean log-probability ${mean.toFixed(3)}. Underlined: p > .9 pale, > .5 blue, > .1 orange, else red; point at a token for its p.`;
+    summary.textContent = `${tokens.length} tokens, mean log-probability ${mean.toFixed(3)}. ${trained ? `Advantages ${say(Math.min(...tokens.map((t) => t[3])))} to ${say(Math.max(...tokens.map((t) => t[3])))}; point at a token for its numbers.` : ""}`;
     const least = [...tokens].map(([text, logprob], n) => [n + 1, text, Math.exp(logprob)]).sort((a, b) => a[2] - b[2]).slice(0, 5);
     const body = el("tbody", {}, least.map(([n, text, p]) => row([n, JSON.stringify(text), p.toFixed(3)])));
-    return el("div", {}, summary, box, el("table", {}, el("caption", { class: "who" }, "least likely"), el("thead", {}, row(["token", "text", "p"], "th")), body));
+    return el("div", {}, summary, trained ? choice : null, legend, box, el("table", {}, el("caption", { class: "who" }, "least likely"), el("thead", {}, row(["token", "text", "p"], "th")), body));
   }
 
   function row(cells, tag = "td") {
@@ -339,7 +366,8 @@
       ["gold", body.gold.join(" / ")],
       ["outcome", `${word}${body.scores ? ` (EM ${say(body.scores[0])}, F1 ${say(body.scores[1])}, cover ${say(body.scores[2])})` : ""}, stopped: ${meta.stops[index.stop[i]].replaceAll("_", " ")}, ${body.seconds} s`, kind],
       body.error ? ["error", body.error] : null,
-      ["retrieval", recall],
+      body.training ? ["training", `step ${body.training[0]}, question ${body.training[1]}, session ${body.training[2]}; mean advantage ${say(body.training[3])}`] : null,
+      depth ? ["retrieval", recall] : null,
       body.reward ? ["reward", body.reward.map(([name, amount]) => `${name} ${say(amount)}`).join("  ·  ")] : null,
     ]));
     if (body.observations.length) {
@@ -374,9 +402,10 @@
         context.append(made);
       }
       const more = el("details"), summary = el("summary");
-      summary.textContent = `Token probabilities of call ${now + 1}`;
+      summary.textContent = body.training ? `Advantages and both engines' probabilities of call ${now + 1}` : `Token probabilities of call ${now + 1}`;
       more.append(summary);
       more.addEventListener("toggle", () => { if (more.open && more.children.length === 1) more.append(probabilities(r, i, now)); });
+      if (body.training) more.open = true;
       box.append(more);
     }
     return box;
