@@ -1,15 +1,14 @@
-"""Ask a policy sets of questions, a bounded number at once, and append each finished episode to its set's file.
+"""Plays sets of questions, a bounded number at once, and appends each finished episode to its set's file.
 
 Invariant: a question that has a record of the same conditions is not asked again, unless that record is FAILED; at
 most `concurrency` episodes are under way; a record is written whole, right after its episode. A failed search,
 endpoint or scoring makes a FAILED record; any other error stops the run (what was written stays).
-
-Knows nothing of configuration files, engines' construction or averages.
 """
 
 import asyncio
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from reseek.errors import InputError
@@ -72,19 +71,17 @@ async def run_sets(
     async def work() -> None:
         for name, question in todo:  # all workers take from one iterator
             record = await player.record(name, question)
-            _append(episodes_file(folder, name), record)
+            files[name].write(record.model_dump_json() + "\n")
+            files[name].flush()
             found[name][question.id] = record
             on_record(record)
 
-    try:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(concurrency):
-                group.create_task(work())
-    except BaseExceptionGroup as errors:
-        raise errors.exceptions[0] from None  # the others are cancellations or the same failure again
+    with ExitStack() as stack:
+        files = {name: stack.enter_context(episodes_file(folder, name).open("a", encoding="utf-8")) for name in sets}
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(concurrency):
+                    group.create_task(work())
+        except BaseExceptionGroup as errors:
+            raise errors.exceptions[0] from None  # the others are cancellations or the same failure again
     return {name: [found[name][question.id] for question in questions] for name, questions in sets.items()}
-
-
-def _append(path: Path, record: EpisodeRecord) -> None:
-    with path.open("a", encoding="utf-8") as file:
-        file.write(record.model_dump_json() + "\n")
