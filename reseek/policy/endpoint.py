@@ -4,15 +4,13 @@ Invariant: what a reply holds behind the first stop string never reaches the epi
 reply after its retries raises PolicyFailed (its episode is FAILED), one that refuses the key, the model or the address
 raises InputError (the run stops, what was asked is kept). There are no token ids and no log-probabilities.
 
-What is assumed of the server stands with `Continuation` and in docs/evaluation.md. Knows nothing of actions.
+What is assumed of the server is described at `Continuation` and in docs/evaluation.md.
 """
 
 import asyncio
 import hashlib
 import json
-import os
 import re
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,7 +18,6 @@ from openai import (
     APIConnectionError,
     APIResponseValidationError,
     APIStatusError,
-    AsyncOpenAI,
     AuthenticationError,
     InternalServerError,
     NotFoundError,
@@ -28,18 +25,18 @@ from openai import (
     PermissionDeniedError,
     RateLimitError,
 )
-from tenacity import AsyncRetrying, RetryError, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from reseek.config.policy import Continuation, EndpointApi, EndpointSettings
 from reseek.errors import InputError, PolicyFailed
 from reseek.policy import Sample
 from reseek.policy.text import TURN, TextTokenizer
+from reseek.services.openai_endpoint import OpenAiEndpoint, Patience
 
 _OPENING = re.compile(r"<(\w+)>")
 
 
 class _Unusable(Exception):
-    """A reply that is none: no choice, no text, no JSON."""
+    """An unusable reply: no choice, no text, no JSON."""
 
 
 _TRANSIENT = (
@@ -55,21 +52,23 @@ _FOR_EVERY_EPISODE = (AuthenticationError, PermissionDeniedError, NotFoundError)
 
 
 class EndpointPolicy:
-    """A Policy. Belongs to the event loop in which it is first asked. The key is OPENAI_API_KEY; local servers want
-    none."""
+    """A Policy. Belongs to the event loop in which it is first asked."""
 
     def __init__(self, settings: EndpointSettings, *, temperature: float = 0.0, seed: int = 0) -> None:
         self.settings, self.temperature, self.seed = settings, temperature, seed
-        key = os.environ.get("OPENAI_API_KEY", "none" if settings.base_url else "")
-        if not key:
-            raise InputError("OPENAI_API_KEY: is not set; set it, or name a local server in policy.endpoint.base_url")
-        # Retries are ours: the client's own would hide garbage and know nothing of the rate.
-        self._api = AsyncOpenAI(api_key=key, base_url=settings.base_url, max_retries=0, timeout=settings.timeout_s)
+        patience = Patience(
+            attempts=settings.attempts,
+            first_wait_s=0.25,
+            longest_wait_s=settings.longest_wait_s,
+            timeout_s=settings.timeout_s,
+            requests_per_minute=settings.requests_per_minute,
+            transient=_TRANSIENT,
+        )
+        self._endpoint = OpenAiEndpoint(settings.base_url, patience, key="in policy.endpoint.base_url")
         self._tokenizer = TextTokenizer()
-        self._next = 0.0
 
     async def close(self) -> None:
-        await self._api.close()
+        await self._endpoint.close()
 
     async def sample(self, context_ids: Sequence[int], *, stop: Sequence[str], max_tokens: int) -> Sample:
         ids = list(context_ids)
@@ -101,29 +100,21 @@ class EndpointPolicy:
         """The reply's choice and its text, after as many attempts as it takes."""
         where = f"{self.settings.base_url or 'the endpoint'} ({self.settings.model})"
         try:
-            async for attempt in AsyncRetrying(
-                retry=retry_if_exception_type(_TRANSIENT),
-                stop=stop_after_attempt(self.settings.attempts),
-                wait=wait_random_exponential(multiplier=0.25, max=self.settings.longest_wait_s),
-            ):
-                with attempt:
-                    await self._turn()
-                    async with asyncio.timeout(self.settings.timeout_s):  # in all: the client's starts anew per byte
-                        return await self._once(request)
-        except RetryError as error:
-            cause = error.last_attempt.exception()
-            raise PolicyFailed(f"{where}: {self.settings.attempts} attempts failed: {_line(cause)}") from cause
+            return await self._endpoint.ask(lambda: self._once(request))
+        except _TRANSIENT as error:
+            raise PolicyFailed(f"{where}: {self.settings.attempts} attempts failed: {_line(error)}") from error
         except _FOR_EVERY_EPISODE as error:
             raise InputError(f"policy.endpoint: {where} refuses: {_line(error)}") from None
         except (APIStatusError, OpenAIError) as error:
             raise PolicyFailed(f"{where}: {_line(error)}") from error
-        raise AssertionError("unreachable")
 
     async def _once(self, request: dict[str, Any]) -> tuple[Any, str]:
-        if self.settings.api is EndpointApi.COMPLETIONS:
-            reply = await self._api.completions.create(**request)
-        else:
-            reply = await self._api.chat.completions.create(**request)
+        api = self._endpoint.client
+        async with asyncio.timeout(self.settings.timeout_s):  # in all: the client's own starts again with each byte
+            if self.settings.api is EndpointApi.COMPLETIONS:
+                reply = await api.completions.create(**request)
+            else:
+                reply = await api.chat.completions.create(**request)
         choices = getattr(reply, "choices", None)
         if not isinstance(choices, list) or not choices:
             raise _Unusable(f"a reply without a choice: {str(reply)[:80]!r}")
@@ -136,15 +127,6 @@ class EndpointPolicy:
         if not isinstance(text, str):
             raise _Unusable(f"a reply without text: {str(reply)[:80]!r}")
         return choice, text
-
-    async def _turn(self) -> None:
-        """Wait until the rate allows another request."""
-        if self.settings.requests_per_minute is None:
-            return
-        now, gap = time.monotonic(), 60.0 / self.settings.requests_per_minute
-        mine = max(self._next, now)
-        self._next = mine + gap
-        await asyncio.sleep(mine - now)
 
 
 async def check_endpoint(settings: EndpointSettings) -> None:

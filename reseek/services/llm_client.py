@@ -1,20 +1,19 @@
-"""Asks a language model for one JSON answer: through the cache, at a bounded rate, again where the endpoint failed.
+"""A language model that answers in JSON, asked through a cache.
 
 Invariant: no request is sent whose answer the cache holds; a failure of the endpoint is raised after its retries and
-never becomes an answer. Knows nothing of prompts or of what answers mean.
+never becomes an answer.
 """
 
 import asyncio
-import os
-import time
+from typing import Any
 
-from openai import APIConnectionError, APIStatusError, AsyncOpenAI, InternalServerError, RateLimitError
+from openai import APIConnectionError, APIStatusError, InternalServerError, RateLimitError
 from pydantic import BaseModel, Field
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from reseek.errors import InputError
 from reseek.frozen import Record
 from reseek.services.llm_cache import Answer, AnswerCache
+from reseek.services.openai_endpoint import OpenAiEndpoint, Patience
 
 _TRANSIENT = (APIConnectionError, RateLimitError, InternalServerError)  # a timeout is a connection error
 
@@ -48,17 +47,20 @@ class LlmConfig(Record):
 
 
 class LlmClient:
-    """One model behind one endpoint. The key is OPENAI_API_KEY; local servers want none."""
+    """One model behind one endpoint, asked through the cache."""
 
     def __init__(self, config: LlmConfig, cache: AnswerCache) -> None:
         self.config, self.cache = config, cache
-        key = os.environ.get("OPENAI_API_KEY", "none" if config.base_url else "")
-        if not key:
-            raise InputError("OPENAI_API_KEY: is not set; set it, or name a local server with --base-url")
-        # Retries are ours: the client's own would hide how often was asked.
-        self._api = AsyncOpenAI(api_key=key, base_url=config.base_url, max_retries=0, timeout=config.timeout_s)
+        patience = Patience(
+            attempts=config.attempts,
+            first_wait_s=0.5,
+            longest_wait_s=config.longest_wait_s,
+            timeout_s=config.timeout_s,
+            requests_per_minute=config.requests_per_minute,
+            transient=_TRANSIENT,
+        )
+        self._endpoint = OpenAiEndpoint(config.base_url, patience, key="with --base-url")
         self._places = asyncio.Semaphore(config.concurrency)
-        self._next = 0.0
 
     async def ask(self, messages: list[dict[str, str]], form: type[BaseModel]) -> Answer:
         """The model's answer in the JSON form of a pydantic model. Raises InputError where the endpoint refuses the
@@ -83,19 +85,11 @@ class LlmClient:
         return answer
 
     async def close(self) -> None:
-        await self._api.close()
+        await self._endpoint.close()
 
-    async def _sent(self, request: dict) -> Answer:
+    async def _sent(self, request: dict[str, Any]) -> Answer:
         try:
-            async for attempt in AsyncRetrying(
-                retry=retry_if_exception_type(_TRANSIENT),
-                stop=stop_after_attempt(self.config.attempts),
-                wait=wait_random_exponential(multiplier=0.5, max=self.config.longest_wait_s),
-                reraise=True,
-            ):
-                with attempt:
-                    await self._turn()
-                    reply = await self._api.chat.completions.create(**request)
+            reply = await self._endpoint.ask(lambda: self._endpoint.client.chat.completions.create(**request))
         except (APIConnectionError, APIStatusError) as error:
             raise InputError(
                 f"{self.config.base_url or 'the endpoint'}: {type(error).__name__}: {str(error).splitlines()[0][:200]};"
@@ -109,9 +103,3 @@ class LlmClient:
             prompt_tokens=usage.prompt_tokens if usage else 0,
             completion_tokens=usage.completion_tokens if usage else 0,
         )
-
-    async def _turn(self) -> None:
-        """Wait until the rate allows another request."""
-        now = time.monotonic()
-        self._next = max(self._next, now) + 60.0 / self.config.requests_per_minute
-        await asyncio.sleep(self._next - 60.0 / self.config.requests_per_minute - now)
