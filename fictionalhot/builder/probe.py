@@ -8,7 +8,6 @@ Knows nothing of how items were made.
 """
 
 import asyncio
-import math
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -26,9 +25,8 @@ from fictionalhot.builder.release import Item, read_items
 from reseek.errors import InputError
 from reseek.frozen import Record
 from reseek.rewards.answers import exact_match
-from reseek.statistics import bootstrap_means, interval
+from reseek.statistics import bootstrap_means, interval, wilson
 
-_Z = 1.959964  # 95 %
 _AT_ONCE = 8
 
 
@@ -71,14 +69,12 @@ class Probe(Record):
     """Second reader minus first, by condition, paired; {} for one reader."""
 
 
-def wilson(right: float, n: int) -> Share:
-    """The share with Wilson's score interval (E. B. Wilson, 1927), which is sound near 0 and 1."""
+def share_of(right: float, n: int) -> Share:
+    """The share with Wilson's score interval."""
     if n == 0:
         return Share(mean=None, low=None, high=None, n=0)
-    p, z2 = right / n, _Z**2
-    middle = (p + z2 / (2 * n)) / (1 + z2 / n)
-    half = _Z / (1 + z2 / n) * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n))
-    return Share(mean=p, low=min(p, max(0.0, middle - half)), high=max(p, min(1.0, middle + half)), n=n)
+    low, high = wilson(right / n, n)
+    return Share(mean=right / n, low=low, high=high, n=n)
 
 
 def paired(one: Sequence[float], other: Sequence[float], seed: int = 0) -> Share:
@@ -133,7 +129,7 @@ def summarise(
     right = {(r, c): [journal.done[key(r, c, item)].right for item in items] for r in readers for c in conditions}
     return Probe(
         release=release,
-        exact_match={r: {c.value: wilson(sum(right[r, c]), len(items)) for c in conditions} for r in readers},
+        exact_match={r: {c.value: share_of(sum(right[r, c]), len(items)) for c in conditions} for r in readers},
         drop={r: paired(right[r, Condition.ORIGINAL], right[r, Condition.TWIN]) for r in readers},
         gap={c.value: paired(right[readers[1], c], right[readers[0], c]) for c in conditions}
         if len(readers) > 1

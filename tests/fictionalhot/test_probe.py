@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from fictionalhot.builder.journal import Journal
-from fictionalhot.builder.probe import Condition, Given, Probe, ask, paired, probe_release, rows, wilson
+from fictionalhot.builder.probe import Condition, Given, Probe, ask, paired, probe_release, rows, share_of
 from fictionalhot.builder.readers import PolicyReader, first_line, prompt
 from reseek.policy import Sample
 from tests.support.evaluations import CharTokenizer
@@ -70,12 +70,12 @@ def test_a_probe_goes_on_where_it_was(tmp_path):
 @given(st.integers(1, 400), st.data())
 def test_wilsons_interval_is_scipys(n, data):
     right = data.draw(st.integers(0, n))
-    share, theirs = wilson(right, n), binomtest(right, n).proportion_ci(method="wilson")
+    share, theirs = share_of(right, n), binomtest(right, n).proportion_ci(method="wilson")
     assert (share.low, share.high) == pytest.approx((theirs.low, theirs.high), abs=1e-6)
 
 
 def test_nothing_asked_is_no_number():
-    assert wilson(0, 0).mean is None and paired([], []).mean is None
+    assert share_of(0, 0).mean is None and paired([], []).mean is None
 
 
 def test_a_policy_reads_its_documents_and_gives_its_first_line():

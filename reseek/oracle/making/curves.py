@@ -12,10 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from reseek.oracle.making.calibration_card import Estimate
+from reseek.statistics import bootstrap_counts, interval
 
 RESAMPLES = 1000
-LEVEL = 0.95
-_TOGETHER = 50  # resamples at once
 
 
 @dataclass(frozen=True)
@@ -124,17 +123,14 @@ class _Groups:
 def _bootstrap(scored: Scored, measure: Callable[[np.ndarray], np.ndarray], seed: int, resamples: int) -> Estimate:
     """`measure` gets how often each observation counts in each resample and gives a number for each, nan where there
     is none."""
-    rng, questions = np.random.default_rng(seed), int(scored.question_N.max()) + 1
+    questions = int(scored.question_N.max()) + 1
     with np.errstate(invalid="ignore", divide="ignore"):
         (value,) = measure(np.ones((1, len(scored.score_N)), int))
         found: list[float] = []
-        for _ in range(0, resamples, _TOGETHER):
-            drawn_RQ = rng.integers(0, questions, (_TOGETHER, questions))
-            times_RQ = np.stack([np.bincount(drawn_Q, minlength=questions) for drawn_Q in drawn_RQ])
+        for times_RQ in bootstrap_counts(questions, seed, resamples):
             found.extend(measure(times_RQ[:, scored.question_N]))
     defined = [one for one in found[:resamples] if np.isfinite(one)]
     if not np.isfinite(value) or not defined:
         return Estimate(float(value) if np.isfinite(value) else None, None, None)
-    tail = (1 - LEVEL) / 2
-    low, high = np.quantile(defined, [tail, 1 - tail])
-    return Estimate(float(value), float(low), float(high))
+    bounds = interval(np.array(defined))
+    return Estimate(float(value), bounds.low, bounds.high)
