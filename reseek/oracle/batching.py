@@ -4,31 +4,25 @@ While a model scores, further pairs collect; the next batch takes what has come.
 Invariant: every caller gets the scores it would get alone, or its own failure: a batch that fails is asked again in
 halves, down to the pair that is to blame, unless the failure is of a kind in `final`. In a GRPO group the same passages
 meet the same answers again and again: a pair that is waiting or under way is joined, not asked again.
-
-Knows nothing of what scores, nor of what was scored before (`reseek.oracle.cache`).
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
 
 from reseek.errors import ScoringFailed
 from reseek.oracle.pairs import Pair
 from reseek.oracle.scorer import Scorer
+from reseek.services.gathering import Lane, Lanes
 
 _Answer = asyncio.Future[float]
 
 
-@dataclass(eq=False)
-class _Lane:
-    """One event loop's pairs: `asked` holds those waiting and those under way. A task is in `serving` while it will
-    look again."""
+class _Lane(Lane[Pair]):
+    """One event loop's pairs: `asked` holds those waiting and those under way."""
 
-    asked: dict[Pair, _Answer] = field(default_factory=dict)
-    waiting: deque[Pair] = field(default_factory=deque)
-    serving: set[asyncio.Task[None]] = field(default_factory=set)
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: dict[Pair, _Answer] = {}
 
 
 class BatchingScorer:
@@ -40,15 +34,12 @@ class BatchingScorer:
     ) -> None:
         self.inner, self.largest, self.at_once, self.final = scorer, largest, at_once, final
         self.batches = self.pairs = self.joined = 0
-        self._lanes: dict[asyncio.AbstractEventLoop, _Lane] = {}
-
-    def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_lanes": {}}
+        self._lanes = Lanes(_Lane)
 
     async def score(self, pairs: Sequence[Pair]) -> list[float]:
         """As `Scorer.score`."""
         loop = asyncio.get_running_loop()
-        lane = self._lane(loop)
+        lane = self._lanes.here()
         answers = []
         for pair in pairs:
             if pair in lane.asked:
@@ -58,26 +49,15 @@ class BatchingScorer:
                 lane.waiting.append(pair)
             answers.append(lane.asked[pair])
         while len(lane.serving) < min(self.at_once, -(-len(lane.waiting) // self.largest)):
-            lane.serving.add(loop.create_task(self._serve(lane)))
+            lane.serve(lambda: self._ask_next(lane))
         # Shielded: a caller that is cancelled takes nothing from those who joined it.
         return list(await asyncio.gather(*map(asyncio.shield, answers)))
 
     def close(self) -> None:
         self.inner.close()
 
-    def _lane(self, loop: asyncio.AbstractEventLoop) -> _Lane:
-        lane = self._lanes.get(loop)
-        if lane is None:
-            self._lanes = {known: lane for known, lane in self._lanes.items() if not known.is_closed()}
-            lane = self._lanes[loop] = _Lane()
-        return lane
-
-    async def _serve(self, lane: _Lane) -> None:
-        try:
-            while lane.waiting:
-                await self._ask(lane, [lane.waiting.popleft() for _ in range(min(self.largest, len(lane.waiting)))])
-        finally:  # in the same step as the last look: a pair that comes later must find its place free
-            lane.serving.discard(asyncio.current_task())
+    async def _ask_next(self, lane: _Lane) -> None:
+        await self._ask(lane, [lane.waiting.popleft() for _ in range(min(self.largest, len(lane.waiting)))])
 
     async def _ask(self, lane: _Lane, pairs: list[Pair]) -> None:
         self.batches += 1

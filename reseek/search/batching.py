@@ -4,20 +4,16 @@ While a retriever answers, further queries collect; the next call takes what has
 Invariant: every caller gets what it would get alone, or its own failure: a batch is of one `k`, and the queries of a
 failed one are asked again, each caller's by themselves. A long request gives way: where others wait, it fills at most
 a quarter of a batch at a time, the rest goes to the end of the queue.
-
-Knows nothing of what is asked (Lucene in process, an encoder, a service) nor of how many may wait
-(`reseek.search.app`).
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from corpora.record import Hit
 from reseek.search import Search
 from reseek.search.query import check_request, clean_query
+from reseek.services.gathering import Lane, Lanes
 
 
 @dataclass(eq=False)
@@ -53,14 +49,6 @@ class _Part:
         return self.job.queries[self.start : self.stop]
 
 
-@dataclass(eq=False)
-class _Lane:
-    """The queue of one event loop, and the tasks that serve it. A task is in `serving` while it will look again."""
-
-    waiting: deque[_Job] = field(default_factory=deque)
-    serving: set[asyncio.Task[None]] = field(default_factory=set)
-
-
 class BatchingSearch:
     """A `Search` over another: batches of at most `largest` queries, `at_once` of them under way at the same time.
 
@@ -78,42 +66,28 @@ class BatchingSearch:
         on_batch: Callable[[int], None] | None = None,
     ) -> None:
         self.inner, self.largest, self.at_once, self.final, self.on_batch = search, largest, at_once, final, on_batch
-        self._lanes: dict[asyncio.AbstractEventLoop, _Lane] = {}
-
-    def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_lanes": {}}
+        self._lanes: Lanes[Lane[_Job]] = Lanes(Lane)
 
     async def search(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
         """As `Search.search`. Raises ValueError for a request that is none before it could trouble others."""
         check_request(queries, k)
         if not queries:
             return []
-        loop = asyncio.get_running_loop()
-        lane = self._lane(loop)
-        job = _Job([clean_query(query) for query in queries], k, loop.create_future())
+        lane = self._lanes.here()
+        job = _Job([clean_query(query) for query in queries], k, asyncio.get_running_loop().create_future())
         lane.waiting.append(job)
         if len(lane.serving) < self.at_once:
-            lane.serving.add(loop.create_task(self._serve(lane)))
+            lane.serve(lambda: self._ask_next(lane))
         return await job.answer
 
     def close(self) -> None:
         self.inner.close()
 
-    def _lane(self, loop: asyncio.AbstractEventLoop) -> _Lane:
-        lane = self._lanes.get(loop)
-        if lane is None:
-            self._lanes = {known: lane for known, lane in self._lanes.items() if not known.is_closed()}
-            lane = self._lanes[loop] = _Lane()
-        return lane
+    async def _ask_next(self, lane: Lane[_Job]) -> None:
+        if parts := self._take(lane):
+            await self._ask(parts)
 
-    async def _serve(self, lane: _Lane) -> None:
-        try:
-            while parts := self._take(lane):
-                await self._ask(parts)
-        finally:  # in the same step as the last look: a job that comes later must find its place free
-            lane.serving.discard(asyncio.current_task())
-
-    def _take(self, lane: _Lane) -> list[_Part]:
+    def _take(self, lane: Lane[_Job]) -> list[_Part]:
         """The next batch: from the front of the queue, what has the first one's k."""
         parts: list[_Part] = []
         passed_over, unfinished = [], []
