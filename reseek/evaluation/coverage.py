@@ -20,10 +20,11 @@ from corpora.engine import batched
 from corpora.manifest import Manifest
 from corpora.progress import PatientBar
 from corpora.reader import Reader
-from corpora.record import Hit, Passage
+from corpora.record import Hit
 from reseek.evaluation.answer_scan import Sought
+from reseek.questions.answer_ranks import first_rank, rank_of_answer, text_of, within
 from reseek.questions.record import Question, read_questions
-from reseek.rewards.answers import cover_match, normalise_answer
+from reseek.rewards.answers import normalise_answer
 from reseek.search.lucene import LuceneSearch
 
 KS = (1, 3, 5, 10, 20)
@@ -94,11 +95,6 @@ def measure_coverage(index: str | Path, questions: str | Path, ks: Sequence[int]
     return _figures(search.manifest, Path(questions), asked, hits, ks, sorted(sought.left), present)
 
 
-def text_of(passage: Passage | Hit) -> str:
-    """What of a passage may hold the answer: title and text, both of which the policy sees."""
-    return f"{passage.title}\n{passage.text}"
-
-
 def _ask(search: LuceneSearch, questions: Sequence[Question], k: int) -> list[list[Hit]]:
     async def ask() -> list[list[Hit]]:
         found: list[list[Hit]] = []
@@ -121,12 +117,12 @@ def _figures(
     present: set[str],
 ) -> Coverage:
     ranks = [
-        _first(found, lambda hit, question=question: cover_match(text_of(hit), question.golden_answers) > 0)
+        rank_of_answer(question, found)
         for question, found in zip(asked, hits, strict=True)
         if question.answerable
     ]
     title_ranks = [
-        [_first(found, lambda hit, title=title: normalise_answer(hit.title) == title) for title in _titles(question)]
+        [_rank_of_title(title, found) for title in _titles(question)]
         for question, found in zip(asked, hits, strict=True)
         if _titles(question)
     ]
@@ -139,9 +135,9 @@ def _figures(
         passages=manifest.passages,
         k1=manifest.k1,
         b=manifest.b,
-        answer_recall={k: _share(rank <= k for rank in ranks) for k in ks},
-        titles={k: _share(rank <= k for ranks in title_ranks for rank in ranks) for k in ks},
-        all_titles={k: _share(all(rank <= k for rank in ranks) for ranks in title_ranks) for k in ks},
+        answer_recall={k: _share(within(rank, k) for rank in ranks) for k in ks},
+        titles={k: _share(within(rank, k) for ranks in title_ranks for rank in ranks) for k in ks},
+        all_titles={k: _share(all(within(rank, k) for rank in ranks) for ranks in title_ranks) for k in ks},
         titles_in_corpus=_share(title in present for titles in wanted for title in titles),
         all_titles_in_corpus=_share(titles <= present for titles in wanted),
         unanswerable=Share(count=len(unanswerable), of=len(ranks)),
@@ -153,8 +149,8 @@ def _titles(question: Question) -> set[str]:
     return {normalised for title in question.supporting_titles if (normalised := normalise_answer(title))}
 
 
-def _first(hits: Sequence[Hit], right) -> float:
-    return next((rank for rank, hit in enumerate(hits, start=1) if right(hit)), float("inf"))
+def _rank_of_title(title: str, hits: Sequence[Hit]) -> int | None:
+    return first_rank(hits, lambda hit: normalise_answer(hit.title) == title)
 
 
 def _share(outcomes) -> Share:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from reseek.questions.answer_ranks import within
 from reseek.rollout.records import EpisodeRecord
 from reseek.rollout.stats import summarise
 from reseek.statistics import Interval, bootstrap_means, interval
@@ -57,7 +58,7 @@ def recall_at(records: Sequence[EpisodeRecord], k: int) -> float | None:
         raise ValueError(f"recall@{k}: the records looked less deep")
     if not answerable:
         return None
-    return sum(record.answer_rank is not None and record.answer_rank <= k for record in answerable) / len(answerable)
+    return sum(within(record.answer_rank, k) for record in answerable) / len(answerable)
 
 
 def unanswerable_share(records: Sequence[EpisodeRecord], unanswerable: Collection[str] | None) -> float | None:

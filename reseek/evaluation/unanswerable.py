@@ -19,6 +19,7 @@ from reseek.config.questions import DataSource
 from reseek.config.settings import EvalSettings
 from reseek.evaluation.answer_scan import Sought
 from reseek.preparation.prepare import Prepared, world_of
+from reseek.questions.answer_ranks import text_of
 from reseek.questions.record import Question
 
 FILE = "unanswerable.json"
@@ -34,7 +35,7 @@ def find_unanswerable(passages: Iterable[Passage], sets: Mapping[str, Sequence[Q
     for passage in passages:
         if not sought.left:
             break
-        sought.look(f"{passage.title}\n{passage.text}")
+        sought.look(text_of(passage))
     left: Unanswerable = {name: [] for name in sets}
     for number in sorted(sought.left):
         name, question = asked[number]

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from reseek.agent.episode import Episode, EpisodeTexts, StopReason, prompt_ids, run_episode
-from reseek.agent.prompts import passages
 from reseek.config.agent import AgentConfig
 from reseek.config.oracle import OracleConfig
 from reseek.config.rewards import RewardConfig
@@ -19,8 +18,8 @@ from reseek.errors import ScoringFailed, SearchFailed
 from reseek.oracle import Oracle
 from reseek.policy import Policy, Tokenizer
 from reseek.policy.text import TextTokenizer
+from reseek.questions.answer_ranks import rank_of_answer
 from reseek.questions.record import Question
-from reseek.rewards.answers import cover_match
 from reseek.rewards.reward import Reward
 from reseek.rollout.records import EpisodeRecord, record_of
 from reseek.rollout.scoring import score_episode
@@ -129,10 +128,7 @@ class Environment:
 
 
 async def answer_rank(question: Question, search: Search, depth: int) -> int | None:
-    """The rank of the first passage that holds a gold answer, read as the policy would read it, with the question
-    itself as the query; None where none of the first `depth` does."""
+    """The rank of the first passage that holds a gold answer, with the question itself as the query; None if none of
+    the first `depth` does."""
     (hits,) = await search.search([question.question], depth)
-    for rank, hit in enumerate(hits, start=1):
-        if cover_match(passages([hit]), question.golden_answers):
-            return rank
-    return None
+    return rank_of_answer(question, hits)

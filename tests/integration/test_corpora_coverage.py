@@ -9,7 +9,8 @@ from typer.testing import CliRunner
 from corpora.__main__ import app
 from corpora.index import build_index
 from corpora.snapshot import remove
-from reseek.evaluation.coverage import measure_coverage, text_of
+from reseek.evaluation.coverage import measure_coverage
+from reseek.questions.answer_ranks import text_of
 from reseek.questions.record import Question
 from reseek.rewards.answers import cover_match, normalise_answer
 from reseek.search.lucene import LuceneSearch
