@@ -14,7 +14,7 @@ OFFLINE := HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-long lint clean
+.PHONY: help setup demo test test-fast test-long lint docs clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -38,8 +38,13 @@ test-fast: setup ## Tests without JVM, Ray, vLLM or a model
 test-long: setup ## The long tests, by hand
 	$(OFFLINE) $(RUN) -m pytest -m long $(ARGS)
 
-lint: setup ## Style and simple mistakes
+lint: setup ## Style, types and import contracts
 	$(RUN) -m ruff check .
+	$(RUN) -m mypy
+	$(VENV)/bin/lint-imports
+
+docs: setup ## Build the documentation into build/site; broken links fail
+	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict --site-dir build/site
 
 clean: ## Remove caches and build leftovers (not .venv, not outputs/)
 	rm -rf .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis build dist deploy/setup/vllm-meta/build *.egg-info deploy/setup/vllm-meta/*.egg-info
