@@ -1,4 +1,4 @@
-"""The command line of corpora. Each topic's commands stand in a file of their own; here is their order."""
+"""The command line of corpora: registers each topic's commands in the order in which help lists them."""
 
 from corpora.cli.index import adopt, build, export, info, search, verify
 from corpora.cli.program import app

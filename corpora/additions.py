@@ -1,7 +1,4 @@
-"""Passages to add to an index, from a file or from memory, to be read several times in one way.
-
-Knows nothing of Lucene or of the index they are for.
-"""
+"""Passages to add to an index, from a file or from memory, behind one interface that can be read several times."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,8 +14,8 @@ Done = Callable[[int], None]
 
 @dataclass(frozen=True)
 class Additions:
-    """`read` gives each passage with its number and tells now and then how much of `size` is done; `place` says in an
-    error where a number is; `unchanged` raises InputError where a later reading would give something else."""
+    """`read` yields each passage with its number and reports from time to time how much of `size` is done; `place`
+    says in an error where a number is; `unchanged` raises InputError if a later reading would yield something else."""
 
     name: str
     size: int
@@ -28,7 +25,7 @@ class Additions:
 
 
 def additions(given: str | Path | Sequence[Passage], form: Format | None = None) -> Additions:
-    """Of a file (`form` None: told by its first line), or of passages in memory."""
+    """The additions of a file (`form` None: recognised by its first line), or of passages in memory."""
     if not isinstance(given, str | Path):
         passages = [Passage.model_validate(passage.model_dump()) for passage in given]
         return Additions(
@@ -54,18 +51,18 @@ def additions(given: str | Path | Sequence[Passage], form: Format | None = None)
 
 
 def check_distinct(added: Additions, checked: Callable[[int, str], None], on_done: Done) -> None:
-    """Read everything once, calling `checked` with each number and id. Raises InputError where there is nothing or an
-    id repeats."""
+    """Read everything once, calling `checked` with each number and id. Raises InputError if there is no passage or an
+    id is repeated."""
     seen = SeenIds()
     for number, passage in added.read(on_done):
         seen.add(passage.id)
         checked(number, passage.id)
     if not len(seen):
-        raise InputError(f"{added.name}: holds no passage")
+        raise InputError(f"{added.name}: contains no passage")
     suspects = seen.suspects()
     if suspects and (found := first_repeat(((n, p.id) for n, p in added.read(lambda done: None)), suspects)):
         first, again, id = found
-        raise InputError(f"{added.place(again)}: id {id!r} stands already at {added.place(first)}; ids must differ")
+        raise InputError(f"{added.place(again)}: duplicate id {id!r} (first used at {added.place(first)})")
 
 
 def _counted(passages: Sequence[Passage], on_done: Done) -> Iterator[tuple[int, Passage]]:
@@ -75,4 +72,4 @@ def _counted(passages: Sequence[Passage], on_done: Done) -> Iterator[tuple[int, 
 
 
 def _still() -> None:
-    """What is in memory was copied: nobody changes it."""
+    """Never raises: passages in memory were copied."""

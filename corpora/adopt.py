@@ -1,11 +1,9 @@
 """Take over a Lucene index that Anserini or pyserini made: check what it holds, then give it a manifest.
 
-Invariant: an adopted index answers as one that was built here would: every stored document is a passage that can be
-read back, ids differ, and texts were indexed by the analyzer that queries will use (checked term by term on passages
+Invariant: an adopted index answers as one built here would: every stored document is a passage that can be read back,
+ids are unique, and texts were indexed by the analyzer that queries will use (checked term by term on passages
 spread over the index). The index's own files are not changed; without `into` one file, the manifest, is added to its
-folder.
-
-Does not know who made it: every check is on content.
+folder. Every check is on content, whichever program made the index.
 """
 
 from pathlib import Path
@@ -29,18 +27,17 @@ REPORT_EVERY = 2000
 def adopt(
     index: str | Path, *, into: str | Path | None = None, k1: float = 0.9, b: float = 0.4, overwrite: bool = False
 ) -> Manifest:
-    """Check an index that others made and write its manifest, in its folder or, with hard links, in a folder of its
-    own.
+    """Check an index that others made and write its manifest, in its own folder or, with hard links, in a new one.
 
-    Every stored passage is read once (about 20,000 a second). Raises InputError naming what the index lacks; then
-    nothing was written.
+    Every stored passage is read once (about 20,000 a second). Raises InputError naming what the index lacks, before
+    anything is written.
     """
     index = Path(index)
     check_parameters(k1, b, 1)
     _check_folder(index)
     with Reader(index) as reader:
         if not reader.live:
-            raise InputError(f"{index}: holds no passage")
+            raise InputError(f"{index}: contains no passage")
         storing = _storing(index, reader)
         _check_analyzer(index, reader)
         fingerprint = _check_passages(index, reader)
@@ -73,11 +70,11 @@ def _check_folder(index: Path) -> None:
     if not index.is_dir():
         raise InputError(f"{index}: no such folder")
     if (index / MANIFEST_NAME).exists():
-        raise InputError(f"{index}: has a {MANIFEST_NAME} already; see: python -m corpora info {index}")
+        raise InputError(f"{index}: already has a {MANIFEST_NAME}; see: python -m corpora info {index}")
     if not any(index.glob("segments_*")):
-        raise InputError(f"{index}: holds no Lucene index (no file segments_N); name the folder that does")
+        raise InputError(f"{index}: is not a Lucene index (no file segments_N); name the folder that contains one")
     if folders := sorted(path.name for path in index.iterdir() if path.is_dir()):
-        raise InputError(f"{index}: holds a folder ({folders[0]}); an index lies in a folder of its own")
+        raise InputError(f"{index}: contains a folder ({folders[0]}); an index must be in a folder of its own")
 
 
 def _storing(index: Path, reader: Reader) -> Storing:
@@ -88,7 +85,7 @@ def _storing(index: Path, reader: Reader) -> Storing:
     _, raw, contents = reader.fields(next(reader.numbers()))
     if raw is None and contents is None:
         raise InputError(
-            f"{index}: stores no text, so nothing could be shown; take one made with -storeRaw "
+            f"{index}: stores no text, so no passage could be shown; use an index made with -storeRaw "
             "(wikipedia-dpr-100w, not wikipedia-dpr-100w-slim)"
         )
     return Storing(
@@ -123,9 +120,7 @@ def _check_passages(index: Path, reader: Reader) -> str:
     if suspects := seen.suspects():
         ids = enumerate((passage.id for passage in reader.passages()), start=1)
         if found := first_repeat(ids, suspects):
-            raise InputError(
-                f"{index}: id {found[2]!r} is there more than once; index the passages again, each id once"
-            )
+            raise InputError(f"{index}: duplicate id {found[2]!r}; index the passages again, each id once")
     return fingerprint.hexdigest()
 
 

@@ -1,7 +1,4 @@
-"""What is the same to ask of an index of either kind: its manifest, and to prove it again.
-
-Knows both kinds, and nothing of what is in them.
-"""
+"""Operations common to Lucene and dense indexes: read the manifest, verify."""
 
 from pathlib import Path
 
@@ -14,12 +11,12 @@ AnyManifest = Manifest | DenseManifest
 
 
 def kind_of(index_dir: str | Path) -> Kind:
-    """Raises InputError for a folder that is no index."""
+    """Raises InputError if the folder is not an index."""
     return manifest_content(Path(index_dir))[0]
 
 
 def read_any_manifest(index_dir: str | Path) -> AnyManifest:
-    """The manifest of an index of either kind. Raises InputError for a folder that is none."""
+    """The manifest of an index of either kind. Raises InputError if the folder is not an index."""
     return read_dense_manifest(index_dir) if kind_of(index_dir) is Kind.DENSE else read_manifest(index_dir)
 
 

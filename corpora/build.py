@@ -1,12 +1,11 @@
 """Build the Lucene index of a corpus file.
 
-Invariant: a folder under the index's name holds every passage of the corpus exactly once, or it does not come to be
+Invariant: a folder under the index's name holds every passage of the corpus exactly once, or there is no such folder
 (`corpora.index_folder`). Counts are compared at each batch and again on the finished index, because Anserini drops a
-document that it can't index without an error. Passages stream through in batches; of the ids only eight bytes each
-stay.
+document that it can't index without an error. Passages stream through in batches; only eight bytes of each id are kept.
 
-Lucene commits every million passages; a build that was killed or interrupted goes on from there when it is started
-again. Does not know how an index is searched (`reseek.search.lucene`).
+Lucene commits every million passages; a build that was killed or interrupted resumes from the last commit when it is
+started again. Searching is the business of `reseek.search.lucene`.
 """
 
 import contextlib
@@ -57,10 +56,10 @@ def build_index(
 ) -> Manifest:
     """Index a corpus; the folder appears only when it is complete. Returns its manifest.
 
-    `form` None: told by the file's first line. `progress` is told (bytes of the corpus file read, a note); without it a
-    bar shows on stderr after five seconds. Raises InputError for a bad line, a repeated id, an empty corpus, a
-    parameter out of range, or a folder that is in the way: `overwrite` replaces an index of ReSeek (until the new one
-    is complete the old one stays), nothing else.
+    `form` None: recognised by the file's first line. `progress` is called with the bytes of the corpus file read and a
+    note; without it a bar appears on stderr after five seconds. Raises InputError for a bad line, a duplicate id, an
+    empty corpus, a parameter out of range, or an existing folder: `overwrite` replaces only an index of ReSeek (the old
+    one stays until the new one is complete).
     """
     corpus_path, index_dir = Path(corpus_path), Path(index_dir)
     check_parameters(k1, b, threads)
@@ -72,7 +71,7 @@ def build_index(
         if made.begun:
             with Reader(made.folder) as reader:
                 done = reader.live
-            print(f"{index_dir}: going on after the {done:,} passages of a build that was killed", file=sys.stderr)
+            print(f"{index_dir}: resuming after the {done:,} passages of an interrupted build", file=sys.stderr)
         count, fingerprint = _fill(corpus_path, form, made.folder, threads, progress, done, begun)
         begun.forget(made.folder)
         source = source_of(corpus_path, before, form, fingerprint)
@@ -95,14 +94,14 @@ def build_index(
 
 
 def corpus_stat(corpus_path: Path) -> os.stat_result:
-    """The file as it is before it is read. Raises InputError where there is none."""
+    """The file's state before it is read. Raises InputError if it is missing."""
     if not corpus_path.is_file():
         raise InputError(f"{corpus_path}: no such corpus file")
     return corpus_path.stat()
 
 
 def source_of(corpus_path: Path, before: os.stat_result, form: Format | None, fingerprint: str) -> Source:
-    """What a manifest says of a corpus file that has been read. Raises InputError where it changed since `before`."""
+    """The manifest's record of a corpus file that has been read. Raises InputError if it changed since `before`."""
     after = corpus_path.stat()
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         raise InputError(f"{corpus_path}: changed while it was being indexed; build again")
@@ -116,7 +115,7 @@ def source_of(corpus_path: Path, before: os.stat_result, form: Format | None, fi
 
 
 def finished_files(folder: Path, known: dict[str, FileRecord] | None = None) -> dict[str, FileRecord]:
-    """The files of an index that nobody writes to any more; those `known` are not read again. Lucene's lock goes."""
+    """The files of a finished index; those `known` are not read again. Deletes Lucene's lock."""
     (folder / LOCK_NAME).unlink(missing_ok=True)
     unread = sum((folder / name).stat().st_size for name in index_files(folder) if name not in (known or {}))
     with PatientBar("hashing", unread) as bar:
@@ -128,19 +127,21 @@ def now() -> str:
 
 
 def check_parameters(k1: float, b: float, threads: int) -> None:
-    """Raises InputError for parameters that BM25 or an indexer can't have."""
+    """Raises InputError for parameters that are not valid for BM25 or the indexer."""
     if not 0 <= k1 < float("inf"):
-        raise InputError(f"k1 = {k1}: must be a number from 0 upwards (0.9 is usual)")
+        raise InputError(f"k1 = {k1}: must be a number >= 0 (0.9 is usual)")
     if not 0 <= b <= 1:
-        raise InputError(f"b = {b}: must lie between 0 and 1 (0.4 is usual)")
+        raise InputError(f"b = {b}: must be between 0 and 1 (0.4 is usual)")
     if threads < 1:
         raise InputError(f"threads = {threads}: must be at least 1")
 
 
 def check_count(place: str, taken: int, given: int) -> None:
-    """Raises InputError where Lucene took fewer passages than it was given."""
+    """Raises InputError if Lucene indexed fewer passages than it was given."""
     if taken != given:
-        raise InputError(f"{place}: Lucene took {taken} of {given} passages; is the disk full? Nothing was kept")
+        raise InputError(
+            f"{place}: Lucene indexed only {taken} of {given} passages; check the disk's free space. Nothing was kept"
+        )
 
 
 def _fill(
@@ -152,7 +153,7 @@ def _fill(
     done: int,
     begun: Begun,
 ) -> tuple[int, str]:
-    """Write every passage into the folder, which holds the first `done`: (how many in all, the fingerprint)."""
+    """Write every passage into the folder, which already holds the first `done`; returns the total and fingerprint."""
     seen, fingerprint = SeenIds(), Fingerprint()
     with PatientBar(f"indexing {corpus_path.name}", corpus_path.stat().st_size) as bar:
         report = progress or bar
@@ -176,7 +177,7 @@ def _fill(
                     lucene.writer.commit()
                     begun.remember(folder)
     if not len(seen):
-        raise InputError(f"{corpus_path}: holds no passage")
+        raise InputError(f"{corpus_path}: contains no passage")
     with Reader(folder) as reader:
         check_count(f"{corpus_path}, the finished index", reader.live, len(seen))
     return len(seen), fingerprint.hexdigest()
@@ -195,7 +196,7 @@ def _documents(
 def distinct_passages(
     numbered: Iterator[tuple[int, Passage]], seen: SeenIds, corpus_path: Path, form: Format | None
 ) -> Iterator[tuple[int, Passage]]:
-    """The same passages, after a look at their ids; raises InputError naming both lines where one repeats."""
+    """The same passages, with their ids checked; raises InputError naming both lines of a duplicate id."""
     checked: set[int] = set()
 
     def check() -> None:
@@ -203,8 +204,8 @@ def distinct_passages(
             again = ((number, passage.id) for number, passage in numbered_passages(corpus_path, form=form))
             if found := first_repeat(again, new):
                 first, number, id = found
-                raise InputError(f"{corpus_path}:{number}: id {id!r} stands already on line {first}; ids must differ")
-            checked.update(new)  # an accident of hashing
+                raise InputError(f"{corpus_path}:{number}: duplicate id {id!r} (first used on line {first})")
+            checked.update(new)  # a collision of hashes
 
     for number, passage in numbered:
         if seen.add(passage.id):

@@ -1,10 +1,8 @@
-"""How a passage lies in Lucene: the stored form, ours and the field's.
+"""The stored form of a passage in Lucene, ours and Anserini's.
 
 Invariant: `passage_of` is the inverse of `document_of` for every title and text, so a hit's own stored document gives
 the passage back and no second lookup is needed. It also reads what Anserini's own collections store (`raw` JSON with
-`contents`, or with `title` and `text`), which is how an adopted index is read.
-
-Knows nothing of corpus files, manifests, Java or how a finished index comes to be. Pure.
+`contents`, or with `title` and `text`), which is how an adopted index is read. All functions are pure.
 """
 
 import json
@@ -15,16 +13,16 @@ from corpora.record import Passage
 
 
 def document_of(passage: Passage) -> str:
-    """The stored form of a passage: Anserini indexes `contents`; the title's own copy tells where the text begins."""
+    """The stored form of a passage: Anserini indexes `contents`; the separate title shows where the text begins."""
     contents = f"{passage.title}\n{passage.text}"
     return json.dumps({"id": passage.id, "title": passage.title, "contents": contents})
 
 
 def passage_of(raw: str) -> Passage:
-    """The passage of a stored document. Raises ValueError for one that holds no passage in a form known here."""
+    """The passage of a stored document. Raises ValueError if it has none of the forms above."""
     document = json.loads(raw)
     if not isinstance(document, dict):
-        raise ValueError("the stored document is no JSON object")
+        raise ValueError("the stored document is not a JSON object")
     id = _text(document, "id", "_id", "docid")
     title, contents = document.get("title"), document.get("contents")
     if isinstance(contents, str):
@@ -39,18 +37,18 @@ def passage_of(raw: str) -> Passage:
 
 
 def stored_passage(id: str, raw: str | None, contents: str | None) -> Passage:
-    """The passage of Lucene's stored fields: `raw` where there is one, else `contents`. The id is the field's."""
+    """The passage of Lucene's stored fields: `raw` if present, else `contents`. The id is that of the field."""
     if raw is not None:
         passage = passage_of(raw)
         return passage if passage.id == id else passage.model_copy(update={"id": id})
     if contents is None:
-        raise ValueError("stores neither raw nor contents")
+        raise ValueError("has neither a raw nor a contents field")
     title, text = split_contents(contents)
     return Passage.model_construct(id=id, title=title, text=text)
 
 
 def indexed_text(raw: str | None, contents: str | None) -> str | None:
-    """The text that was indexed, where the stored fields hold it; None where the collection put it together."""
+    """The text that was indexed, if it is a stored field; None if the collection composed it."""
     if contents is not None or raw is None:
         return contents
     value = json.loads(raw)

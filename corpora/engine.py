@@ -1,11 +1,9 @@
 """Lucene as a writer, through Anserini: add passages, delete them, merge segments.
 
-Invariant: what a block wrote is committed when it ends and undone when it raises. What Anserini loses without a word is
-for the caller to see: it drops a document that it can't index (compare the counts), an append with other storing flags
-than the base's vanishes (flags come from the base's manifest), an id added again is there twice
-(`corpora.reader.Reader.has` is asked first).
-
-Knows nothing of files of passages, names of indexes or versions.
+Invariant: what a block wrote is committed when it ends and rolled back when it raises. Anserini loses some documents
+silently, which the caller must detect or prevent: it drops a document that it can't index (compare the counts), it
+drops an append whose storing flags differ from the base's (take the flags from the base's manifest), and an id added
+again is stored twice (ask `corpora.reader.Reader.has` first).
 """
 
 import contextlib
@@ -28,12 +26,12 @@ _FLAGS = ("raw", "contents", "positions", "docvectors")
 
 
 class LuceneFailed(Exception):
-    """Lucene gave up writing: the disk, or memory. The message is Java's."""
+    """Lucene can't write any more, for lack of disk or memory. The message is Java's."""
 
 
 @contextlib.contextmanager
 def writing(place: str | Path) -> Iterator[None]:
-    """Turn what the disk, Lucene and its memory refuse into an InputError that names the index."""
+    """Turn failures of the disk, Lucene and its memory into an InputError that names the index."""
     try:
         yield
     except OSError as error:
@@ -54,9 +52,9 @@ def writing(place: str | Path) -> Iterator[None]:
 def indexer(
     folder: Path, *, storing: Storing, threads: int, append: bool = False, merging: bool = True
 ) -> Iterator[Any]:
-    """Anserini's SimpleIndexer on a folder: committed at the end; where the block raises, undone to the last commit.
+    """Anserini's SimpleIndexer on a folder: committed at the end; if the block raises, rolled back to the last commit.
 
-    Without `merging` no segments are merged, so that those of a base stay shared and new passages have theirs alone.
+    Without `merging` no segments are merged: those of a base stay shared and new passages get segments of their own.
     """
     flags = [f"-store{name[0].upper()}{name[1:]}" for name in _FLAGS if getattr(storing, name)]
     arguments = ["-input", "", "-collection", "JsonCollection", "-index", str(folder), "-threads", str(threads)]
@@ -75,22 +73,22 @@ def indexer(
 
 
 def add_passages(made: Any, passages: Iterable[Passage]) -> int:
-    """As `add_documents`, of passages."""
+    """As `add_documents`, for passages."""
     return add_documents(made, [document_of(passage) for passage in passages])
 
 
 def add_documents(made: Any, documents: list[str]) -> int:
-    """Add one batch of stored forms (`document_of`); returns how many Lucene took, which the caller compares with how
-    many it gave. Raises LuceneFailed where Lucene gave up writing."""
+    """Add one batch of stored forms (`document_of`); returns how many Lucene indexed, which the caller compares with
+    the batch's size. Raises LuceneFailed if Lucene can't write any more."""
     taken = made.addRawDocuments(documents)
-    tragedy = made.writer.getTragicException()  # Anserini counts and goes on
+    tragedy = made.writer.getTragicException()  # Anserini only counts it and continues
     if tragedy is not None:
         raise LuceneFailed(tragedy.toString())
     return taken
 
 
 def delete_passages(folder: Path, ids: Iterable[str]) -> None:
-    """Mark passages as deleted. Segments that hold no other are dropped; no other segment is rewritten."""
+    """Mark passages as deleted. Segments with no other passage are dropped; no segment is rewritten."""
     with _writer(folder, java_class("org.apache.lucene.index.NoMergePolicy").INSTANCE) as writer:
         for batch in batched(ids, BATCH):
             terms = java_class("java.util.ArrayList")()
@@ -108,7 +106,7 @@ def merge_deletes(folder: Path) -> None:
 
 
 def default_analyzer() -> Any:
-    """The analyzer of every index and query here: see ANALYZER."""
+    """The analyzer of every index and query (see ANALYZER)."""
     return java_class("io.anserini.index.IndexCollection").DEFAULT_ANALYZER
 
 

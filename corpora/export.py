@@ -1,7 +1,7 @@
-"""The passages of an index as a corpus file: the way back.
+"""Export of an index's passages to a corpus file.
 
-Invariant: building an index of the file gives the fingerprint of the index that it came from. The file appears whole or
-not at all.
+Invariant: an index built from the file has the fingerprint of the exported index. The file appears complete or not at
+all.
 """
 
 import gzip
@@ -18,11 +18,11 @@ _REPORT_EVERY = 1000
 
 
 def export_passages(index: str | Path, out: str | Path) -> int:
-    """Write every passage as a line of id, title, text; gzipped where the name ends in .gz. Returns how many."""
+    """Write every passage as a line of id, title, text; gzipped if the name ends in .gz. Returns how many."""
     out = Path(out)
     check_files(index, hashes=False)
     if out.exists():
-        raise InputError(f"{out}: exists already; choose another name")
+        raise InputError(f"{out}: already exists; choose another name")
     with (
         writing(out),
         Reader(index) as reader,

@@ -1,12 +1,12 @@
-"""The forms in which the field keeps passages, one passage a line, and how each line is read.
+"""The line formats of corpus files, one passage per line, and their parsers.
 
 - `passages`: JSONL with `id`, `title`, `text`;
 - `contents`: JSONL with `id`, `contents` (Search-R1, FlashRAG, Anserini), where contents is `"Title"` in double quotes
   on a line of its own, then the text;
 - `tsv`: DPR's psgs_w100 with the header `id`, `text`, `title`.
 
-Invariant: a line becomes exactly one passage or an error that says what is wrong with it; nothing is skipped. Knows
-nothing of files, gzip or line numbers (`corpora.passages`). Pure.
+Invariant: a line becomes exactly one passage or an error that says what is wrong with it; nothing is skipped. Files,
+gzip and line numbers are handled by `corpora.passages`; the functions here are pure.
 """
 
 import csv
@@ -20,7 +20,7 @@ from pydantic import BaseModel, StringConstraints, ValidationError
 from corpora.record import Passage
 from reseek.errors import first_problem
 
-csv.field_size_limit(2**24)  # a passage may be longer than csv's 128 KiB; one that is longer than this is a mistake
+csv.field_size_limit(2**24)  # a passage may exceed csv's default of 128 KiB; a longer one than this is a mistake
 
 
 class Format(StrEnum):
@@ -45,19 +45,19 @@ class _Contents(BaseModel):
 
 TSV_COLUMNS = {"id", "text", "title"}
 _FORMS = {
-    Format.PASSAGES: "a line is an object with strings id, title and text",
-    Format.CONTENTS: 'a line is an object with id and contents (its first line the "title" in double quotes)',
+    Format.PASSAGES: "a line must be an object with strings id, title and text",
+    Format.CONTENTS: 'a line must be an object with id and contents (its first line the "title" in double quotes)',
 }
 
 
 def detect(line: bytes) -> Format:
-    """The form of a file, told by its first line. Raises BadLine where it is none of them."""
+    """The form of a file, recognised by its first line. Raises BadLine if it has none of these forms."""
     if _header(line) is not None:
         return Format.TSV
     if line.lstrip().startswith(b"{"):
         try:
             fields = set(json.loads(line))
-        except ValueError:  # the parser of passages says what is wrong with it
+        except ValueError:  # the parser of passages will report what is wrong with it
             fields = set()
         return Format.CONTENTS if "contents" in fields and "text" not in fields else Format.PASSAGES
     raise BadLine(
@@ -66,7 +66,7 @@ def detect(line: bytes) -> Format:
 
 
 def line_parser(form: Format, first: bytes) -> tuple[Callable[[bytes], Passage], bool]:
-    """How to read a line of this form, and whether the file's first line is a header to pass over.
+    """The parser of a line of this form, and whether the file's first line is a header to skip.
 
     The returned function raises BadLine.
     """
@@ -74,14 +74,14 @@ def line_parser(form: Format, first: bytes) -> tuple[Callable[[bytes], Passage],
         return (_passage if form is Format.PASSAGES else _contents), False
     header = _header(first)
     if header is None:
-        raise BadLine("a TSV file starts with the header id, text, title, separated by tabs")
+        raise BadLine("a TSV file must start with the header id, text, title, separated by tabs")
     return lambda line: _tsv(line, header), True
 
 
 def split_contents(contents: str) -> tuple[str, str]:
     """Title and text of Search-R1's contents; without a title in double quotes on the first line all of it is text.
 
-    Quotes that csv doubled within the title become single again; the text stays as it is.
+    Quotes that csv doubled within the title become single again; the text is not changed.
     """
     first, newline, text = contents.partition("\n")
     first = first.strip()
@@ -119,13 +119,13 @@ def _tsv(line: bytes, header: list[str]) -> Passage:
 
 
 def _fields(line: bytes) -> list[str]:
-    # Line by line, and strictly: an unclosed quote is an error, where csv's own way swallows the lines that follow.
+    # Line by line, and strictly: an unclosed quote is an error, whereas csv by default swallows the following lines.
     try:
         [fields] = csv.reader([line.decode("utf-8").rstrip("\r\n")], delimiter="\t", strict=True)
     except UnicodeDecodeError as error:
         raise BadLine(f"is not UTF-8 text ({error.reason} at its byte {error.start})") from None
     except (csv.Error, ValueError) as error:
-        raise BadLine(f"{error}; a field with quotes is written as csv does it") from None
+        raise BadLine(f"{error}; a field with quotes must be quoted as csv requires") from None
     return fields
 
 

@@ -1,7 +1,7 @@
-"""Share an index's files with another folder.
+"""Sharing of an index's files with another folder by hard links.
 
-Invariant: each name stands for the same bytes in both, and nothing done through Lucene to one folder reaches the other:
-Lucene never changes a file that it wrote. Lucene's lock and the manifest are not shared. Does not know why.
+Invariant: each name has the same bytes in both, and nothing done through Lucene to one folder reaches the other, since
+Lucene never changes a file that it wrote. Lucene's lock and the manifest are not shared.
 """
 
 import os
@@ -20,8 +20,8 @@ def link_files(base: Path, folder: Path, names: Iterable[str], known: dict[str, 
 
 
 def link_file(source: Path, target: Path, known: FileRecord | None = None) -> None:
-    """Hard-link a file; copy it where links are impossible (another file system, another owner's file, too many
-    links), comparing the copy with what is `known` of it."""
+    """Hard-link a file; if links are impossible (another file system, another owner's file, too many links), copy it
+    and compare the copy with its `known` hash."""
     try:
         os.link(source, target)
     except FileNotFoundError:

@@ -1,10 +1,8 @@
-"""Repeated ids among millions, in eight bytes each.
+"""Detection of duplicate ids among millions, in eight bytes each.
 
-Invariant: an id that was added twice is always among the suspects; a suspect is only a hash, and whoever keeps the ids
-themselves (the file, the index) looks there whether it is more than an accident of hashing. Suspects are known once a
-million ids, and when asked.
-
-Knows nothing of passages or files.
+Invariant: an id that was added twice is always among the suspects. A suspect is only a hash: the caller looks into the
+file or index that has the ids themselves to exclude a collision. Suspects are computed once per million ids, and on
+request.
 """
 
 from array import array
@@ -29,7 +27,7 @@ class SeenIds:
 
     def add(self, id: str) -> bool:
         """Remember an id; True where it is time to look at `suspects`."""
-        self._pending.append(hash(id))  # 64 bits, keyed anew in each process
+        self._pending.append(hash(id))  # 64 bits, with a new key in each process
         return len(self._pending) >= self._limit
 
     def suspects(self) -> set[int]:
@@ -44,7 +42,7 @@ class SeenIds:
 
 
 def first_repeat(numbered: Iterable[tuple[int, str]], suspects: set[int]) -> tuple[int, int, str] | None:
-    """The first id that really repeats, as (where first, where again, id), among the suspects; None where none does."""
+    """The first true duplicate among the suspects as (first place, second place, id); None if all are collisions."""
     first_of: dict[str, int] = {}
     for number, id in numbered:
         if hash(id) in suspects and first_of.setdefault(id, number) != number:

@@ -1,7 +1,7 @@
-"""The index of a corpus: built where there is none, checked where there is one.
+"""The index of a corpus: built if missing, else checked.
 
-Invariant: what `ensure_index` and `ensure_dense` return is the manifest of a whole index of that corpus with those
-parameters. Does not know how an index is built (`corpora.build`, `corpora.dense.build`) nor searched (`reseek.search`).
+Invariant: `ensure_index` and `ensure_dense` return the manifest of a complete index of that corpus with those
+parameters.
 """
 
 import sys
@@ -30,8 +30,8 @@ def ensure_index(corpus_path: str | Path, index_dir: str | Path, *, k1: float = 
     """The manifest of the index of this corpus with these BM25 parameters, built now if the folder is absent or empty,
     or holds one in an older version's format.
 
-    Where another process is building it, waits for that. Raises InputError where the folder holds the index of another
-    corpus, other parameters, a broken one, or something else.
+    If another process is building it, waits for that. Raises InputError if the folder holds the index of another
+    corpus or with other parameters, a broken one, or something else.
     """
     index_dir = Path(index_dir)
     _built(index_dir, lambda old: build_index(corpus_path, index_dir, k1=k1, b=b, overwrite=old))
@@ -42,8 +42,8 @@ def ensure_index(corpus_path: str | Path, index_dir: str | Path, *, k1: float = 
 
 
 def ensure_dense(corpus_path: str | Path, index_dir: str | Path, spec: DenseSpec) -> DenseManifest:
-    """As `ensure_index`, of the dense index of this corpus as `spec` has it: the same encoder (by its hash) and faiss
-    type, and the prefixes and length that it names."""
+    """As `ensure_index`, for the dense index of this corpus that `spec` describes: the same encoder (by its hash) and
+    faiss type, and the prefixes and length that it names."""
     index_dir = Path(index_dir)
     _built(index_dir, lambda old: build_dense(corpus_path, index_dir, spec, overwrite=old))
     manifest = check_dense_files(index_dir, hashes=False)
@@ -59,18 +59,18 @@ def ensure_dense(corpus_path: str | Path, index_dir: str | Path, spec: DenseSpec
         if wanted is not None and found != wanted:
             shown = (made.name, spec.encoder) if what == "encoder" else (repr(found), repr(wanted))
             raise InputError(
-                f"{index_dir}: its manifest has another {what} ({shown[0]}) than is asked for ({shown[1]}); ask for "
-                "the former or build another index"
+                f"{index_dir}: {what} is {shown[0]} in its manifest but {shown[1]} was requested; request the "
+                "former or build another index"
             )
     return manifest
 
 
 def _built(index_dir: Path, build: Callable[[bool], object]) -> None:
-    """See to it that something stands in the folder: build it, or wait for the process that does. `build` is told
-    whether it replaces an older version's index."""
+    """Build the index in the folder, or wait for the process that is building it. `build` receives whether it replaces
+    an older version's index."""
     told, old = False, _is_old(index_dir)
     if old:
-        print(f"{index_dir}: was made by an older version; it is built again", file=sys.stderr)
+        print(f"{index_dir}: was made by an older version of ReSeek; rebuilding it", file=sys.stderr)
     while old or not index_dir.exists() or is_empty(index_dir):
         try:
             build(old)
@@ -87,11 +87,11 @@ def _built(index_dir: Path, build: Callable[[bool], object]) -> None:
 
 
 def require_bm25(index_dir: Path, manifest: Manifest, k1: float, b: float) -> None:
-    """InputError where the index was made for other parameters."""
+    """InputError if the index was made with other parameters."""
     if (manifest.k1, manifest.b) != (k1, b):
         raise InputError(
-            f"{index_dir}: its manifest says k1={manifest.k1:g}, b={manifest.b:g}, asked for are k1={k1:g}, b={b:g}; "
-            "ask for the former or build another index"
+            f"{index_dir}: its manifest has k1={manifest.k1:g}, b={manifest.b:g}, but k1={k1:g}, b={b:g} was "
+            "requested; request the former or build another index"
         )
 
 
@@ -111,12 +111,12 @@ def verify(index_dir: str | Path, *, passages: bool = False) -> Manifest:
             if found != said:
                 raise InputError(f"{index_dir}: Lucene counts {found} {what}, the manifest says {said}; {rebuild}")
         if passages and _stored_fingerprint(reader, f"reading {index_dir.name}") != manifest.source.fingerprint:
-            raise InputError(f"{index_dir}: the stored passages are not those of the manifest; {rebuild}")
+            raise InputError(f"{index_dir}: the stored passages do not match the manifest; {rebuild}")
     return manifest
 
 
 def _stored_fingerprint(reader: Reader, title: str) -> str:
-    """The fingerprint of the passages that an index stores."""
+    """The fingerprint of an index's stored passages."""
     fingerprint = Fingerprint()
     with PatientBar(title, reader.live) as bar:
         for number, passage in enumerate(reader.passages(), start=1):

@@ -2,7 +2,7 @@
 
 Invariant: under an index's name there is a complete index or nothing new. An index that is replaced is first renamed to
 `.NAME.replaced-ID` and is deleted last. The next maker of the same name deletes a dead maker's folder, or continues in
-it, and puts a replaced index back if the maker died between the two renames.
+it, and puts a replaced index back if its maker died between the two renames.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ _BUILDING, _REPLACED = "building", "replaced"
 
 
 class InTheWay(InputError):
-    """The name is taken."""
+    """A folder of this name exists and may not be replaced."""
 
 
 class BeingMade(InTheWay):
@@ -27,14 +27,14 @@ class BeingMade(InTheWay):
 
 
 class Building:
-    """A folder in which an index grows, `folder`, until `place` gives it the index's name. `begun`: by a maker who died
-    or was interrupted."""
+    """A folder in which an index grows, `folder`, until `place` gives it the index's name. `begun`: it continues the
+    folder of a maker that died or was interrupted."""
 
     def __init__(self, folder: Path, target: Path, overwrite: bool, begun: bool) -> None:
         self.folder, self._target, self._overwrite, self.begun = folder, target, overwrite, begun
 
     def place(self) -> None:
-        """The last thing, after the manifest. Raises InTheWay where another process was faster."""
+        """Give the index its name, after the manifest is written. Raises InTheWay if another process was faster."""
         old = sibling(self._target, _REPLACED, self.folder.name.rpartition("-")[2])
         try:
             if self._overwrite and _is_index(self._target):
@@ -58,11 +58,11 @@ def _never(folder: Path) -> bool:
 def building(
     target: str | Path, *, overwrite: bool = False, can_go_on: Callable[[Path], bool] = _never
 ) -> Iterator[Building]:
-    """A folder for the index `target`: a dead maker's with which one `can_go_on`, else a fresh one. What is not placed
-    at the end is deleted, but for an interrupted (Ctrl-C) one with which the next maker can go on.
+    """A folder for the index `target`: a dead maker's that can be resumed (`can_go_on`), else a new one. If it is not
+    placed at the end it is deleted, unless it was interrupted (Ctrl-C) and the next maker can resume it.
 
-    Raises InTheWay where the name is taken (with `overwrite`: by something that is no index of ReSeek), BeingMade where
-    another living process makes the same index, InputError where the folder can't be made.
+    Raises InTheWay if the name is taken (with `overwrite`: by something that is not an index of ReSeek), BeingMade if
+    another living process makes the same index, InputError if the folder can't be made.
     """
     path = Path(os.path.abspath(target))  # "." can't be renamed
     begun = _clear_dead(path, target, can_go_on)
@@ -81,15 +81,15 @@ def building(
         raise
     finally:
         if not (interrupted and can_go_on(folder)):
-            shutil.rmtree(folder, ignore_errors=True)  # gone by now where all went well
+            shutil.rmtree(folder, ignore_errors=True)  # already renamed on success
         if lock is not None:
             os.close(lock)
 
 
 def _clear_dead(target: Path, named: str | Path, can_go_on: Callable[[Path], bool]) -> tuple[Path, int] | None:
-    """Delete what makers of this index left that are no longer alive; put back an index that was being replaced.
+    """Delete the leftovers of dead makers of this index; put back an index that was being replaced.
 
-    Returns the folder, locked, of one with which one can go on. Raises BeingMade where a living maker is at work."""
+    Returns, locked, a leftover folder that can be resumed. Raises BeingMade if a living maker is at work."""
     alive, begun = False, None
     for folder in siblings(target, _BUILDING):
         lock, taken = lock_folder(folder)
@@ -103,7 +103,7 @@ def _clear_dead(target: Path, named: str | Path, can_go_on: Callable[[Path], boo
             os.close(lock)
     for old in siblings(target, _REPLACED):
         if sibling(target, _BUILDING, old.name.rpartition("-")[2]).exists():
-            continue  # its maker lives
+            continue  # its maker is alive
         if target.exists() or not _is_index(old):
             shutil.rmtree(old, ignore_errors=True)
         else:
@@ -120,13 +120,13 @@ def _check_free(target: Path, overwrite: bool) -> None:
     if not target.exists() or is_empty(target):
         return
     if not overwrite:
-        raise InTheWay(f"{target}: exists already; choose another folder, or replace the index with --overwrite")
+        raise InTheWay(f"{target}: already exists; choose another folder, or replace the index with --overwrite")
     if not _is_index(target):
         raise InTheWay(f"{target}: is not an index of ReSeek and will not be overwritten; choose another folder")
 
 
 def is_empty(folder: Path) -> bool:
-    """Whether this is a folder with nothing in it."""
+    """Whether this is an empty folder."""
     return folder.is_dir() and not any(folder.iterdir())
 
 

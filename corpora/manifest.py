@@ -1,12 +1,12 @@
 """The manifest of an index: written last, it proves that the index is complete and says which corpus it holds.
 
-Invariant: a folder with a readable manifest was made to the end; a folder without one is no index, whatever else lies
-in it. The corpus is named by its fingerprint (`corpora.record`), the index's files by size and sha256, its ancestors by
-the steps that led from each to the next: fingerprints and counts of a chain of steps add up.
+Invariant: a folder with a readable manifest is complete; a folder without one is not an index, whatever else it
+contains. The corpus is identified by its fingerprint (`corpora.record`), the index's files by size and sha256, its
+ancestors by the steps that led from each to the next: fingerprints and counts of a chain of steps add up.
 
-An index is of one kind, Lucene's or dense (`corpora.dense.manifest`), and is never taken for the other.
+An index is of one kind, Lucene or dense (`corpora.dense.manifest`), and is never mistaken for the other.
 
-Does not start Java: whether Lucene can open the files is `corpora.index.verify`'s business.
+Does not start Java: `corpora.index.verify` checks that Lucene can open the files.
 """
 
 import hashlib
@@ -26,17 +26,17 @@ from reseek.errors import InputError, first_problem
 
 MANIFEST_NAME = "reseek-manifest.json"
 FORMAT = 2
-# Lucene's lock file is empty, comes back whenever the folder is written to, and says nothing about content.
+# Lucene's lock file is empty, reappears whenever the folder is written to, and is no part of the content.
 LOCK_NAME = "write.lock"
 _CHUNK = 2**22
 AManifest = TypeVar("AManifest", bound=BaseModel)
 
 
 class Kind(StrEnum):
-    """What searches an index."""
+    """The search engine of an index."""
 
     LUCENE = "lucene"
-    """BM25 over words. Its manifest names no kind."""
+    """BM25 over words. Its manifest has no field `kind`."""
     DENSE = "dense"
     """Vectors of passages, compared by faiss."""
 
@@ -51,7 +51,7 @@ class _Record(BaseModel):
 
 class Source(_Record):
     """The corpus that the index holds. `fingerprint` identifies it. Where it was read from one file, `format`, `size`
-    and `mtime_ns` are that file's, and the last two only save time."""
+    and `mtime_ns` are that file's; the last two only save time."""
 
     name: str
     fingerprint: str
@@ -81,8 +81,8 @@ class Step(_Record):
 
 
 class Storing(_Record):
-    """What Lucene stores of each passage; whoever appends must store the same. `lucene` is the major version that wrote
-    the index first: an older one's can be searched, but not appended to."""
+    """What Lucene stores of each passage; appended passages must be stored alike. `lucene` is the major version that
+    wrote the index first: an older one's can be searched, but not appended to."""
 
     raw: bool = True
     contents: bool = False
@@ -99,9 +99,9 @@ class FileRecord(_Record):
 
 
 class Manifest(_Record):
-    """What an index is. `passages` can be found; `deleted` ones can not, but count in BM25's statistics until Lucene
-    merges their segments. `parents` is oldest first. `k1` and `b` are BM25's parameters at search time; `created` is
-    ISO 8601 in UTC."""
+    """The manifest of an index. `passages` can be found; `deleted` ones can't, but count in BM25's statistics until
+    Lucene merges their segments. `parents` is oldest first. `k1` and `b` are BM25's parameters when searching;
+    `created` is ISO 8601 in UTC."""
 
     format: int
     passages: int = Field(ge=1)
@@ -122,7 +122,7 @@ class Manifest(_Record):
         return sum(record.size for record in self.files.values())
 
     def facts(self) -> dict[str, Any]:
-        """What others are told of the index: enough to see whether two answer alike."""
+        """The index's public description: two indexes with equal ones answer alike."""
         return {
             "retriever": Kind.LUCENE,
             "fingerprint": self.source.fingerprint,
@@ -135,7 +135,7 @@ class Manifest(_Record):
 
 
 class HoldsCorpus(Protocol):
-    """A manifest of any kind, as far as it says which corpus it holds."""
+    """The fields common to manifests of every kind: those that identify the corpus."""
 
     @property
     def source(self) -> Source: ...
@@ -150,21 +150,21 @@ def write_manifest(index_dir: Path, manifest: BaseModel) -> None:
 
 
 def read_manifest(index_dir: str | Path) -> Manifest:
-    """The manifest of a Lucene index. Raises InputError where there is none, one of a dense index, or one of another
-    format (OldFormat where of an older one)."""
+    """The manifest of a Lucene index. Raises InputError if it is missing, that of a dense index, or of another format
+    (OldFormat if of an older one)."""
     index_dir = Path(index_dir)
     kind, content = manifest_content(index_dir)
     if kind is not Kind.LUCENE:
         raise InputError(
-            f"{index_dir}: is a {kind} index, and this is for BM25 indexes only; build one with: "
+            f"{index_dir}: is a {kind} index, but a BM25 index is needed; build one with: "
             "python -m corpora build CORPUS FOLDER"
         )
     return parsed_manifest(index_dir, content, Manifest)
 
 
 def manifest_content(index_dir: Path) -> tuple[Kind, bytes]:
-    """The kind of an index and its manifest, unparsed. Raises InputError where there is none, or one of another format
-    (OldFormat where of an older one)."""
+    """The kind of an index and its manifest, unparsed. Raises InputError if it is missing or of another format
+    (OldFormat if of an older one)."""
     rebuild = _rebuild(index_dir)
     if not index_dir.is_dir():
         raise InputError(f"{index_dir}: no such index; {rebuild}")
@@ -174,7 +174,7 @@ def manifest_content(index_dir: Path) -> tuple[Kind, bytes]:
     content = path.read_bytes()
     kind, found = _kind_and_format(content)
     if kind not in list(Kind):
-        raise InputError(f"{path}: is of a kind ({kind!r}) that this version does not know; {rebuild}")
+        raise InputError(f"{path}: unknown kind {kind!r}; {rebuild}")
     if found not in (None, FORMAT):
         error = OldFormat if isinstance(found, int) and found < FORMAT else InputError
         raise error(f"{path}: is of format {found}, this version reads format {FORMAT}; {rebuild} --overwrite")
@@ -182,7 +182,7 @@ def manifest_content(index_dir: Path) -> tuple[Kind, bytes]:
 
 
 def parsed_manifest(index_dir: Path, content: bytes, model: type[AManifest]) -> AManifest:
-    """Raises InputError where the content is no manifest of this kind."""
+    """Raises InputError if the content is not a manifest of this kind."""
     try:
         return model.model_validate_json(content)
     except ValidationError as error:
@@ -226,12 +226,13 @@ def compare_files(
     hashes: bool,
     on_bytes: Callable[[int], None] | None = None,
 ) -> None:
-    """Compare a manifest's `files` with the folder: the set of files, their sizes and, where asked, their hashes.
+    """Compare a manifest's `files` with the folder: the set of files, their sizes and, on request, their hashes.
 
-    Sizes cost nothing and find a broken copy; hashes read every byte. Raises InputError naming the first difference.
+    Comparing sizes is free and finds a broken copy; hashes read every byte. Raises InputError naming the first
+    difference.
     """
     rebuild = "copy the index again, or rebuild it with --overwrite"
-    # A foreign file is no trifle: Lucene opens the newest segments_N that it finds.
+    # A foreign file is an error, because Lucene opens the newest segments_N that it finds.
     for name in sorted(set(index_files(index_dir)) ^ set(files)):
         what = "is missing" if name in files else "is not part of the index as it was built"
         raise InputError(f"{index_dir / name}: {what}; {rebuild}")
@@ -246,18 +247,18 @@ def compare_files(
 
 
 def check_chain(index_dir: str | Path, manifest: Manifest) -> None:
-    """Raise InputError where the steps from version to version don't add up to what the index is said to hold."""
+    """Raise InputError if the steps from version to version don't add up to the index's passages."""
     ends = [(step.parent, step.parent_passages) for step in manifest.parents[1:]]
     ends.append((manifest.source.fingerprint, manifest.passages))
     for number, (step, end) in enumerate(zip(manifest.parents, ends, strict=False), start=1):
         if step.result != end:
-            raise InputError(f"{index_dir}: step {number} of its manifest's parents does not lead to what follows it")
+            raise InputError(f"{index_dir}: step {number} of its manifest's parents does not lead to the next one")
 
 
 def matches(manifest: HoldsCorpus, corpus_path: str | Path) -> bool:
     """Whether the index holds exactly the passages of this corpus file.
 
-    A file of the same name, size and modification time as the one that was indexed is taken as the same, unread (as
+    A file with the name, size and modification time of the indexed one is taken to be the same without reading it (as
     make and rsync do); any other file is read and fingerprinted.
     """
     path = Path(corpus_path)
@@ -271,7 +272,7 @@ def matches(manifest: HoldsCorpus, corpus_path: str | Path) -> bool:
 
 
 def require_match(index_dir: str | Path, manifest: HoldsCorpus, corpus_path: str | Path) -> None:
-    """Raise InputError, naming both, where the index holds another corpus than this file."""
+    """Raise InputError, naming both, if the index holds another corpus than this file."""
     if not matches(manifest, corpus_path):
         raise InputError(
             f"{index_dir}: holds another corpus ({manifest.passages:,} passages of {manifest.source.name}) than "

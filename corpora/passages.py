@@ -1,9 +1,8 @@
 """Files of passages, read as a stream: plain or gzipped, in any of the forms of `corpora.formats`.
 
-Compression and form are told by content and not by the file's name. One line is in memory at a time. The corpus's
-fingerprint is one of the passages: compression, form, order, extra fields and blank lines don't change it.
-
-Does not know whether ids repeat (`corpora.ids`) nor how passages are indexed.
+Compression and form are recognised by content, not by the file's name. One line is in memory at a time. The corpus's
+fingerprint covers the passages only: compression, form, order, extra fields and blank lines don't change it. Duplicate
+ids are found elsewhere (`corpora.ids`).
 """
 
 import gzip
@@ -34,11 +33,11 @@ REPORT_EVERY = 1000
 def read_passages(
     path: str | Path, *, form: Format | None = None, on_bytes: Callable[[int], None] | None = None
 ) -> Iterator[Passage]:
-    """The passages of a file, in its order; `form` None: told by the first line.
+    """The passages of a file, in its order; `form` None: recognised by the first line.
 
-    `on_bytes` is told now and then how many bytes of the file (as it lies on disk) have been read. Raises InputError
-    naming file and line for a missing file, a line that is not a passage, or a damaged gzip stream; an empty file
-    gives nothing.
+    `on_bytes` is called now and then with the bytes read so far of the file on disk (compressed or not). Raises
+    InputError naming file and line for a missing file, a line that is not a passage, or a damaged gzip stream; an empty
+    file has no passages.
     """
     for _, passage in numbered_passages(path, form=form, on_bytes=on_bytes):
         yield passage
@@ -99,7 +98,7 @@ def _lines(path: Path, raw: BinaryIO) -> Iterator[tuple[int, bytes]]:
     raw.seek(0)
     number = 0
     try:
-        # Bytes, not text: only \n ends a line, and a byte that is not UTF-8 is reported with the line it stands on.
+        # Bytes, not text: only \n ends a line, and a byte that is not UTF-8 is reported with its line.
         for number, line in enumerate(gzip.GzipFile(fileobj=raw) if gzipped else raw, start=1):
             line = line.removeprefix(UTF8_BOM) if number == 1 else line
             if not line.isspace() and line:

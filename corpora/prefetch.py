@@ -1,7 +1,7 @@
-"""Make the next items while the caller works on this one.
+"""Prefetching: the next items are made in a thread while the caller works on this one.
 
 Invariant: the caller sees the items, and the exception that ended them, as if it had iterated itself; when it stops
-early the making stops too. Only worth it where the caller leaves Python (Java does). Knows nothing of the items.
+early, so does the thread. It only pays if the caller releases the GIL (calls into Java do).
 """
 
 import threading

@@ -1,4 +1,4 @@
-"""A progress bar that only shows when a job is long enough to wait for. Knows nothing of what progresses."""
+"""A progress bar that appears only for jobs that take longer than a few seconds."""
 
 import sys
 import time

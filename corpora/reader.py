@@ -1,9 +1,7 @@
 """Lucene as a reader: counts, stored passages, and how a passage was indexed.
 
-Invariant: deleted passages are never given out, and counts are Lucene's own of the living (SimpleSearcher's count has
-the deleted ones in it). Reading changes no file. One thread at a time: pyjnius mixes up the results of two.
-
-Knows nothing of manifests, BM25's parameters or ranking (`reseek.search.lucene`).
+Invariant: deleted passages are never returned, and counts are Lucene's counts of live passages (SimpleSearcher's count
+includes deleted ones). Reading changes no file. Use one thread at a time: pyjnius mixes up the results of two.
 """
 
 from collections import Counter
@@ -18,14 +16,14 @@ from corpora.jvm import first_line, java_class, java_error
 from corpora.record import Passage
 from reseek.errors import InputError
 
-_OWN_WORDS = 32  # so many of a passage's words prove that it is found by them
+_OWN_WORDS = 32  # how many of a passage's words a search for it uses
 
 
 class Reader:
     """A Lucene index, open for reading. Close it, or use it in a with block."""
 
     def __init__(self, folder: str | Path) -> None:
-        """Raises InputError where Lucene can't open the folder."""
+        """Raises InputError if Lucene can't open the folder."""
         try:
             self._reader = java_class("io.anserini.index.IndexReaderUtils").getReader(str(folder))
         except java_error() as error:
@@ -41,7 +39,7 @@ class Reader:
 
     @property
     def deleted(self) -> int:
-        """Passages that can't, but count in BM25's statistics."""
+        """Deleted passages, which can't be found but count in BM25's statistics."""
         return self._reader.numDeletedDocs()
 
     def has(self, id: str) -> bool:
@@ -58,18 +56,18 @@ class Reader:
             yield self._passage(number)
 
     def numbers(self) -> Iterator[int]:
-        """Lucene's numbers of the live passages."""
+        """Lucene's document numbers of the live passages."""
         alive = java_class("org.apache.lucene.index.MultiBits").getLiveDocs(self._reader)
         return (number for number in range(self._reader.maxDoc()) if alive is None or alive.get(number))
 
     def fields(self, number: int) -> tuple[str | None, str | None, str | None]:
-        """What is stored of a passage: id, raw, contents."""
+        """The stored fields of a passage: id, raw, contents."""
         document = self._stored.document(number)
         return document.get("id"), document.get("raw"), document.get("contents")
 
     def found_by_own_words(self, passage: Passage) -> Passage | None:
-        """What a BM25 search for the passage's words finds under its id; None where nothing. A passage without a
-        searchable word (stopwords only) is looked up by its id."""
+        """The hit with the passage's id in a BM25 search for the passage's words; None if there is none. A passage
+        without a searchable word (stopwords only) is looked up by its id."""
         words = " ".join(f"{passage.title} {passage.text}".split()[:_OWN_WORDS])
         query = java_class("io.anserini.search.query.BagOfWordsQueryGenerator")().buildQuery(
             "contents", default_analyzer(), words
@@ -87,7 +85,7 @@ class Reader:
         return self._passage(found[0].doc) if len(found) == 1 else None
 
     def indexed_texts(self, number: int) -> list[str]:
-        """What may have been indexed of a stored passage: its contents, or where the collection put those together,
+        """The candidates for the indexed text of a stored passage: its contents or, if the collection composed those,
         title and text, or the text alone."""
         _, raw, contents = self.fields(number)
         text = indexed_text(raw, contents)
@@ -127,7 +125,7 @@ class Reader:
         return min(leaf.getMetaData().getCreatedVersionMajor() for _, leaf in self._leaves())
 
     def document_frequency(self, term: str) -> int:
-        """In how many documents Lucene counts an indexed term, deleted ones included."""
+        """The document frequency of an indexed term, deleted documents included."""
         return self._reader.docFreq(java_class("org.apache.lucene.index.Term")("contents", term))
 
     def close(self) -> None:
@@ -162,7 +160,7 @@ class Reader:
 
 
 def count_documents(folder: str | Path) -> int:
-    """How many passages Lucene can find in a folder."""
+    """The number of passages that Lucene can find in a folder."""
     with Reader(folder) as reader:
         return reader.live
 

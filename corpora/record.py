@@ -1,11 +1,8 @@
 """The record of a passage, and the fingerprint of a set of passages.
 
-Invariant: a fingerprint is the content of a corpus and nothing else: the same passages have the same one in whatever
-order, file or index they lie and however they came there, so a version made by adding and removing passages has the
-fingerprint of one that was built from scratch. Equal fingerprints by accident are out of the question; it is no defence
-against someone who makes passages for the purpose.
-
-Knows nothing of files or indexes. Pure.
+Invariant: a fingerprint depends only on the content of a corpus: the same passages have the same fingerprint in any
+order, file or index, so a version made by adding and removing passages has the fingerprint of one built from scratch.
+Accidental collisions are practically impossible; deliberate ones are not prevented. All functions are pure.
 """
 
 import hashlib
@@ -49,12 +46,12 @@ class Fingerprint:
 
 
 def changed_fingerprint(before: str, added: str, removed: str) -> str:
-    """The fingerprint of what is left of `before` after adding and removing whole sets of passages."""
+    """The fingerprint of `before` after adding and removing whole sets of passages."""
     return f"{(int(before, 16) + int(added, 16) - int(removed, 16)) % 2**256:064x}"
 
 
 def _hash(passage: Passage) -> int:
-    # A JSON array: unambiguous whatever the strings hold.
+    # A JSON array is unambiguous for any strings.
     record = json.dumps([passage.id, passage.title, passage.text], ensure_ascii=False, separators=(",", ":"))
     return int.from_bytes(hashlib.sha256(record.encode("utf-8", "surrogatepass")).digest())
 

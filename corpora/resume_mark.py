@@ -1,8 +1,7 @@
-"""A mark in the folder of an index that grows: what is being indexed there, so that a killed build can go on.
+"""A mark in the folder of an unfinished index that names what is being indexed, so that a killed build can resume.
 
-Invariant: a folder is gone on with only by a build of the same file (name, size, time of change), read in the same
-form and written by the same engine; how far it came is what Lucene has committed. Knows nothing of locks
-(`corpora.index_folder`). """
+Invariant: a folder is resumed only by a build of the same file (name, size, modification time), read in the same form
+and written by the same engine; it resumes after Lucene's last commit."""
 
 import json
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ NAME = "reseek-building.json"
 
 @dataclass(frozen=True)
 class Begun:
-    """`content` tells one build from another."""
+    """`content` identifies the build."""
 
     content: str
 
@@ -33,7 +32,7 @@ class Begun:
         return cls(json.dumps(told, sort_keys=True))
 
     def fits(self, folder: Path) -> bool:
-        """Whether this build's mark stands there."""
+        """Whether the folder has this build's mark."""
         mark = folder / NAME
         return mark.is_file() and mark.read_text(encoding="utf-8", errors="replace") == self.content
 
@@ -42,5 +41,5 @@ class Begun:
         (folder / NAME).write_text(self.content, encoding="utf-8")
 
     def forget(self, folder: Path) -> None:
-        """Call it when the index is whole."""
+        """Call it when the index is complete."""
         (folder / NAME).unlink(missing_ok=True)

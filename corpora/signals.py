@@ -1,10 +1,8 @@
-"""The signals that the Java virtual machine lives by, kept in its hands.
+"""The signal handlers of the Java virtual machine, and their restoration after other libraries replaced them.
 
-HotSpot turns SIGSEGV and its kin into null checks and safepoints. Libraries that are loaded later put handlers of their
-own in its place without asking (seen: tvm_ffi, which vLLM loads; Ray), and Java's next null check then ends the
-process. Invariant: after `give_back` the handlers are those that stood when `Handlers` was made.
-
-Knows nothing of Java: only of handlers.
+HotSpot uses SIGSEGV and similar signals for null checks and safepoints. Libraries that are loaded later install
+handlers of their own (seen: tvm_ffi, which vLLM loads; Ray), and Java's next null check then ends the process.
+Invariant: after `give_back` the handlers are those that were installed when `Handlers` was made.
 """
 
 import ctypes
@@ -13,11 +11,11 @@ import threading
 
 # HotSpot's, on Linux. SIGINT and SIGTERM are Python's (-Xrs).
 _SIGNALS = (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
-_ROOM = 256  # more than struct sigaction takes anywhere: it is only kept, never read
+_ROOM = 256  # more than struct sigaction takes on any system: it is only kept, never read
 
 
 class Handlers:
-    """The present handlers of these signals. Any thread may give them back."""
+    """The present handlers of these signals. Any thread may restore them."""
 
     def __init__(self) -> None:
         self._sigaction = ctypes.CDLL(None, use_errno=True).sigaction
@@ -25,7 +23,7 @@ class Handlers:
         self._lock = threading.Lock()
 
     def give_back(self) -> None:
-        """Make them the handlers again. Takes microseconds."""
+        """Install these handlers again. Takes microseconds."""
         with self._lock:
             for number, kept in self._kept.items():
                 self._sigaction(int(number), kept, None)

@@ -1,12 +1,10 @@
-"""A new version of a corpus in seconds: the base's files, linked, and what was added or removed.
+"""New versions of a corpus in seconds: the base's files, hard-linked, plus or minus passages.
 
 Invariant: the base is never written to. Lucene's segment files are never changed once written, so the new version
-shares them by hard links (copies, checked by hash, where links are impossible); what is added lies in segments of its
-own and is removed again with them, statistics and all. The new folder appears only when every passage of the change was
-looked up by its id and found by its own words, and Lucene's counts agree. Deleting or building anew the base leaves the
-new version whole.
-
-Does not know where added passages come from (`corpora.additions`).
+shares them by hard links (copies, checked by hash, if links are impossible); added passages get segments of their own,
+so that removing them again also removes their statistics. The new folder appears only when every added passage was
+found by its id and by its own words, and Lucene's counts agree. Deleting or rebuilding the base leaves the new version
+intact.
 """
 
 import os
@@ -39,14 +37,14 @@ APPENDS_TO = 9  # the major version of Lucene whose indexes ours can add to
 
 
 class Phase(StrEnum):
-    """What an injection is doing."""
+    """The phases of an injection."""
 
     CHECKING = "checking"
-    """Reading the passages, looking whether the base has their ids."""
+    """Reading the passages, checking whether the base has their ids."""
     LINKING = "linking"
-    """Sharing the base's files, deleting what is replaced."""
+    """Sharing the base's files, deleting replaced passages."""
     ADDING = "adding"
-    """Indexing the passages, until they are committed (and merged, where asked)."""
+    """Indexing the passages, committing and, on request, merging them."""
     VERIFYING = "verifying"
     """Looking each of them up."""
     PLACING = "placing"
@@ -67,16 +65,16 @@ def inject(
 ) -> Manifest:
     """A new version `new` of the index `base` with these passages (a file, or the passages themselves) added.
 
-    An id that the base has is refused, or with `replace` its passage is replaced. `merge` rewrites the segments of
-    replaced passages, so that they leave BM25's statistics; `overwrite` lets `new` replace an older version of that
-    name. `on_phase` is told as each phase begins. Raises InputError where anything is wrong; then there is no `new`.
+    An id that the base already has is an error, or with `replace` its passage is replaced. `merge` rewrites the
+    segments of replaced passages, so that they leave BM25's statistics; `overwrite` lets `new` replace an older version
+    of that name. `on_phase` is called as each phase begins. On any error raises InputError and makes no `new`.
     """
     base, new = Path(base), Path(new)
     manifest = check_files(base, hashes=False)
     if manifest.storing.lucene < APPENDS_TO:
         raise InputError(
-            f"{base}: was written by Lucene {manifest.storing.lucene}, to which this one can't add; build an index of "
-            "its passages and inject into that"
+            f"{base}: was written by Lucene {manifest.storing.lucene}, whose indexes this version can't append to; "
+            "export its passages, build an index of them and inject into that"
         )
     added = additions(passages, form)
     _check_apart(base, new)
@@ -114,8 +112,8 @@ def remove(
 ) -> Manifest:
     """A new version `new` of the index `base` without the passages of these ids.
 
-    Until Lucene merges their segments (`merge` does it now) removed passages count in BM25's statistics. Raises
-    InputError for an id that the base does not have, or where nothing would be left; then there is no `new`.
+    Until Lucene merges their segments (`merge` does it now) removed passages count in BM25's statistics. For an id that
+    the base does not have, or if no passage would be left, raises InputError and makes no `new`.
     """
     base, new = Path(base), Path(new)
     manifest = check_files(base, hashes=False)
@@ -143,11 +141,11 @@ def remove(
 
 def _check_apart(base: Path, new: Path) -> None:
     if new.exists() and os.path.samefile(base, new):
-        raise InputError(f"{new}: is the base, which is never changed; choose another folder for the new version")
+        raise InputError(f"{new}: is the base, which can't be changed; choose another folder for the new version")
 
 
 def _share(base: Path, folder: Path, manifest: Manifest) -> dict[str, FileRecord]:
-    """The base's files, linked; returns what is known of them."""
+    """Link the base's files; returns their known sizes and hashes."""
     link_files(base, folder, manifest.files, manifest.files)
     if read_manifest(base) != manifest:
         raise InputError(f"{base}: changed while it was being linked; try again")
@@ -155,7 +153,7 @@ def _share(base: Path, folder: Path, manifest: Manifest) -> dict[str, FileRecord
 
 
 def _existing(base: Path, added: Additions, replace: bool, on_done: Done) -> list[str]:
-    """The ids that the base has already; an InputError at the first where that is not wanted."""
+    """The added ids that the base already has; InputError at the first one unless `replace`."""
     found: list[str] = []
     with Reader(base) as reader:
 
@@ -163,7 +161,7 @@ def _existing(base: Path, added: Additions, replace: bool, on_done: Done) -> lis
             if reader.has(id):
                 if not replace:
                     raise InputError(
-                        f"{added.place(number)}: {base} has a passage {id!r} already; choose another id, or replace it "
+                        f"{added.place(number)}: {base} already has a passage {id!r}; choose another id, or replace it "
                         "with --replace"
                     )
                 found.append(id)
@@ -193,7 +191,7 @@ def _delete(base: Path, folder: Path, ids: Sequence[str]) -> str:
 
 
 def _append(folder: Path, base: Manifest, added: Additions, threads: int, on_done: Done) -> tuple[int, str]:
-    """Add everything with the base's storing flags: (how many, their fingerprint)."""
+    """Add everything with the base's storing flags; returns the number of passages and their fingerprint."""
     count, fingerprint = 0, Fingerprint()
     with indexer(folder, storing=base.storing, threads=threads, append=True, merging=False) as lucene:
         for batch in batched(added.read(on_done), BATCH):
@@ -206,7 +204,7 @@ def _append(folder: Path, base: Manifest, added: Additions, threads: int, on_don
 
 
 def _check_found(reader: Reader, added: Additions, on_done: Done) -> None:
-    """Every added passage lies under its id, word for word, and a search for its words finds it."""
+    """Check that every added passage is stored under its id, word for word, and is found by a search for its words."""
     for number, passage in added.read(on_done):
         if reader.passage(passage.id) != passage:
             raise InputError(f"{added.place(number)}: {passage.id!r} is not found under its id; nothing was kept")

@@ -1,4 +1,4 @@
-"""What the commands say and ask of dense indexes: their options, and their lines in `info`."""
+"""The commands' options for dense indexes, and their lines in `info`."""
 
 from typing import Annotated
 
@@ -32,14 +32,14 @@ EncoderOption = Annotated[
 ]
 QueryPrefixOption = Annotated[
     str | None,
-    typer.Option(help="put before every query; else as the model says, for E5 'query: '", rich_help_panel=_PANEL),
+    typer.Option(help="text before every query (default: the model's own, for E5 'query: ')", rich_help_panel=_PANEL),
 ]
 PassagePrefixOption = Annotated[
     str | None,
-    typer.Option(help="put before every passage; else as the model says, for E5 'passage: '", rich_help_panel=_PANEL),
+    typer.Option(help="text before every passage (default: the model's, for E5 'passage: ')", rich_help_panel=_PANEL),
 ]
 MaxLengthOption = Annotated[
-    int | None, typer.Option(min=1, help="tokens, the rest is cut; else the model's own", rich_help_panel=_PANEL)
+    int | None, typer.Option(min=1, help="tokens kept of a text (default: the model's)", rich_help_panel=_PANEL)
 ]
 FaissOption = Annotated[
     FaissType, typer.Option(help="flat: exact; hnsw: approximate and fast, built in memory", rich_help_panel=_PANEL)
@@ -56,7 +56,7 @@ MovedEncoderOption = Annotated[
     typer.Option(
         "--encoder",
         metavar="MODEL",
-        help="where the encoder lies here, if not where INDEX says",
+        help="path of the encoder on this machine (default: the path stored in the index)",
         rich_help_panel=_PANEL,
     ),
 ]
@@ -65,7 +65,7 @@ DeviceOption = Annotated[str, typer.Option(help="where the encoder runs: cpu, cu
 
 
 def dense_rows(manifest: DenseManifest) -> list[tuple[str, str]]:
-    """The lines of `info` that only a dense index has."""
+    """The lines of `info` for a dense index only."""
     encoder, faiss = manifest.encoder, manifest.faiss
     graph = f", {faiss.links} links, ef {faiss.ef_construction} / {faiss.ef_search}" if faiss.links else ""
     return [

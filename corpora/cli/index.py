@@ -80,20 +80,20 @@ def build(
         Path | None,
         typer.Option(
             metavar="FOLDER",
-            help="keep finished vectors there: the same command, killed and started again, goes on with them",
+            help="keep finished vectors in this folder, so that the same command can resume after it was killed",
             rich_help_panel="Dense indexes",
         ),
     ] = None,
 ) -> None:
     """Index CORPUS into the folder INDEX (which appears only when it is complete).
 
-    A build that was killed leaves nothing under INDEX; start it again and it goes on after the last full million.
+    A build that was killed leaves nothing under INDEX; start it again and it resumes after the last full million.
     """
     with one_line_errors():
         started = time.monotonic()
         manifest: AnyManifest
         if dense:
-            refuse_given(context, LUCENE_OPTIONS, "is for BM25; leave it out with --dense")
+            refuse_given(context, LUCENE_OPTIONS, "applies to BM25 only; remove it or --dense")
             spec = DenseSpec(
                 encoder=encoder,
                 query_prefix=query_prefix,
@@ -108,7 +108,7 @@ def build(
             )
             manifest = build_dense(corpus, index, spec, form=format, shards=shards, overwrite=overwrite)
         else:
-            refuse_given(context, DENSE_OPTIONS, "is for dense indexes; add --dense")
+            refuse_given(context, DENSE_OPTIONS, "applies to dense indexes only; add --dense")
             threads = threads if threads is not None else min(MOST_THREADS, os.cpu_count() or 1)
             manifest = build_index(corpus, index, form=format, k1=k1, b=b, threads=threads, overwrite=overwrite)
         print(f"{index}: {sized(manifest)}, built in {time.monotonic() - started:.1f} s")
@@ -118,7 +118,7 @@ def adopt(
     context: typer.Context,
     index: Annotated[Path, typer.Argument(metavar="INDEX", help="the folder of a Lucene index, or a faiss file")],
     into: Annotated[
-        Path | None, typer.Option(metavar="NEW", help="leave INDEX as it is; make NEW of its files by hard links")
+        Path | None, typer.Option(metavar="NEW", help="leave INDEX unchanged; make NEW from its files by hard links")
     ] = None,
     k1: K1Option = 0.9,
     b: BOption = 0.4,
@@ -147,10 +147,10 @@ def adopt(
         started = time.monotonic()
         manifest: AnyManifest
         if index.is_file():
-            refuse_given(context, ("k1", "b"), "is for BM25; leave it out for a faiss file")
+            refuse_given(context, ("k1", "b"), "applies to BM25 only; remove it for a faiss file")
             for option, value in (("--passages", passages), ("--into", into)):
                 if value is None:
-                    raise InputError(f"{index}: is a file; to adopt it as a faiss index, {option} is needed as well")
+                    raise InputError(f"{index}: is a file; to adopt it as a faiss index, add {option}")
             spec = DenseSpec(
                 encoder=encoder,
                 query_prefix=query_prefix,
@@ -162,7 +162,7 @@ def adopt(
             manifest = adopt_dense(index, passages, into, spec, form=format, overwrite=overwrite)
         else:
             named = {*DENSE_OPTIONS, "passages", "format"} & context.params.keys()
-            refuse_given(context, sorted(named), f"is for a faiss file; {index} is none")
+            refuse_given(context, sorted(named), f"applies to a faiss file; {index} is a folder")
             manifest = adopt_index(index, into=into, k1=k1, b=b, overwrite=overwrite)
         print(f"{into or index}: {sized(manifest)}, adopted in {time.monotonic() - started:.1f} s")
 
@@ -172,9 +172,9 @@ def verify(
     passages: Annotated[bool, typer.Option("--passages", help="also read the stored passages")] = False,
     encoder: MovedEncoderOption = None,
 ) -> None:
-    """Compare every file of INDEX, and Lucene's or faiss' own counts, with the manifest.
+    """Compare every file of INDEX, and the counts of Lucene or faiss, with the manifest.
 
-    With --passages a dense index's encoder also makes a sample of its vectors again.
+    With --passages a sample of a dense index's vectors is also encoded again and compared.
     """
     with one_line_errors():
         manifest = verify_any(index, passages=passages, encoder=encoder)
@@ -205,12 +205,12 @@ def info(index: IndexPath) -> None:
 
 def search(
     index: IndexPath,
-    query: Annotated[str, typer.Argument(help="words to look for; there is no query syntax")],
+    query: Annotated[str, typer.Argument(help="words to search for (no query syntax)")],
     k: Annotated[int, typer.Option("-k", min=1, help="how many passages")] = 3,
     device: DeviceOption = "cpu",
     encoder: MovedEncoderOption = None,
 ) -> None:
-    """Ask INDEX, BM25 or dense, and show the best passages."""
+    """Search INDEX, BM25 or dense, and show the best passages."""
     with one_line_errors():
         engine = open_index(index, device=device, encoder=encoder)
         [hits] = asyncio.run(engine.search([query], k))
@@ -228,9 +228,9 @@ def export(
     index: IndexPath,
     out: Annotated[Path, typer.Argument(metavar="OUT.jsonl[.gz]", help="the file to write")],
 ) -> None:
-    """Write the passages of INDEX to a file of id, title, text, sorted by nothing but Lucene's order.
+    """Write the passages of INDEX to a file of id, title, text, in Lucene's order.
 
-    For other programs, and to build anew what can't be injected into.
+    For other programs, and to rebuild an index that passages can't be injected into.
     """
     with one_line_errors():
         print(f"{out}: {export_passages(index, out):,} passages")
@@ -238,7 +238,7 @@ def export(
 
 def _deleted(manifest: AnyManifest) -> str:
     deleted = 0 if isinstance(manifest, DenseManifest) else manifest.deleted
-    return f" ({deleted:,} deleted ones still count in BM25's statistics)" if deleted else ""
+    return f" ({deleted:,} deleted passages still count in BM25's statistics)" if deleted else ""
 
 
 def _lucene_rows(manifest: Manifest) -> list[tuple[str, str]]:

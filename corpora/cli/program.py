@@ -1,6 +1,6 @@
-"""What the commands of corpora share: the program, its help, and errors of one line.
+"""The Typer program of corpora: its help, shared options, and one-line errors.
 
-Every error that a user can mend is one line on stderr and exit code 2; a failing search engine is exit code 1.
+An error that the user can correct is one line on stderr and exit code 2; a failing search engine is exit code 1.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="""Make a closed corpus searchable with BM25 (Lucene) or by vectors (faiss), and make new versions of it.
 
-A corpus is a file of passages, plain or gzipped, one a line, in one of these forms (told by the first line):
+A corpus is a file of passages, plain or gzipped, one a line, in one of these forms (recognised by the first line):
 
     passages   {"id": "p1", "title": "Ada Lovelace", "text": "Ada was ..."}
 
@@ -47,16 +47,16 @@ is incomplete or belongs to another corpus. RESEEK_JVM_HEAP sets Java's memory (
 
 IndexPath = Annotated[Path, typer.Argument(metavar="INDEX", help="the folder of the index")]
 FormatOption = Annotated[
-    Format | None, typer.Option("--format", help="the form of the file's lines, where the first line misleads")
+    Format | None, typer.Option("--format", help="the form of the file's lines (default: recognised by its first line)")
 ]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="replace an index of this name")]
-K1Option = Annotated[float, typer.Option(help="BM25: how soon repetitions of a word stop counting")]
-BOption = Annotated[float, typer.Option(help="BM25: how much long passages are held back, 0 to 1")]
+K1Option = Annotated[float, typer.Option(help="BM25 k1: how much repetitions of a word count")]
+BOption = Annotated[float, typer.Option(help="BM25 b: how much long passages are penalised, 0 to 1")]
 
 
 @contextlib.contextmanager
 def one_line_errors() -> Iterator[None]:
-    """Print what a user can mend, or what the engine said, without a traceback, and exit."""
+    """Print an error of the user's input or of the engine as one line, without a traceback, and exit."""
     try:
         yield
     except (InputError, SearchFailed) as error:
@@ -65,12 +65,12 @@ def one_line_errors() -> Iterator[None]:
 
 
 def refuse_given(context: typer.Context, names: Iterable[str], why: str) -> None:
-    """Raise InputError where one of these options was given on the command line."""
+    """Raise InputError if one of these options was given on the command line."""
     for name in names:
         if context.get_parameter_source(name).name != "DEFAULT":
             raise InputError(f"--{name.replace('_', '-')}: {why}")
 
 
 def sized(manifest: AnyManifest) -> str:
-    """Passages and megabytes, for people."""
+    """The number of passages and megabytes, as text."""
     return f"{manifest.passages:,} passages, {manifest.size / 1e6:.1f} MB"

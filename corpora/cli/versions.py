@@ -1,4 +1,4 @@
-"""The commands that make a new version of an index: inject, remove."""
+"""The commands that make a new version of an index: inject and remove."""
 
 import time
 from pathlib import Path
@@ -14,7 +14,7 @@ from reseek.errors import InputError
 BasePath = Annotated[Path, typer.Argument(metavar="BASE", help="the index to start from; it is not changed")]
 NewPath = Annotated[Path, typer.Argument(metavar="NEW", help="the folder of the new version")]
 MergeOption = Annotated[
-    bool, typer.Option("--merge", help="rewrite the segments of removed passages, so that BM25 forgets them")
+    bool, typer.Option("--merge", help="rewrite the segments of removed passages, so that they leave BM25's statistics")
 ]
 
 
@@ -22,7 +22,7 @@ def inject(
     base: BasePath,
     passages: Annotated[Path, typer.Argument(metavar="PASSAGES", help="a file of passages, as for build")],
     new: NewPath,
-    replace: Annotated[bool, typer.Option("--replace", help="passages whose id BASE has replace those")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="replace passages of BASE that have the same id")] = False,
     merge: MergeOption = False,
     format: FormatOption = None,
     threads: Annotated[int, typer.Option(min=1, help="indexing threads")] = 1,
@@ -30,7 +30,7 @@ def inject(
 ) -> None:
     """Make NEW = BASE + PASSAGES, in seconds: BASE's files are shared by hard links.
 
-    Every passage is looked up by its id and by its words before NEW appears. An id that BASE has is refused.
+    Every passage is looked up by its id and by its words before NEW appears. An id that BASE already has is an error.
     """
     with one_line_errors():
         started = time.monotonic()
@@ -51,7 +51,7 @@ def remove(
 ) -> None:
     """Make NEW = BASE without the passages of these ids.
 
-    Until their segments are merged (--merge), removed passages are not found but count in BM25's statistics.
+    Until their segments are merged (--merge), removed passages can't be found but still count in BM25's statistics.
     """
     with one_line_errors():
         started = time.monotonic()

@@ -1,8 +1,8 @@
-"""Dense indexes: a vector for each passage, and the passages themselves.
+"""Dense indexes: one vector per passage, and the passages themselves.
 
 `encoder` turns texts into vectors, `vectors` keeps them in a faiss file, `store` the passages in a file that is read by
-row, `manifest` proves that the whole is complete; `build` makes an index of a corpus file, `shards` lets a long one go
-on where it was killed, `adopt` takes over vectors that others made, `verify` proves an index again.
+row, `manifest` proves that the whole is complete; `build` makes an index of a corpus file, `shards` lets a long build
+resume where it was killed, `adopt` takes over vectors that others made, `verify` checks an index again.
 
-Knows nothing of how an index is searched (`reseek.search.dense`). Importing this package loads neither torch nor faiss.
+Dense search itself is `reseek.search.dense`. Importing this package loads neither torch nor faiss.
 """

@@ -1,10 +1,8 @@
 """Take over a faiss index that others made of a file of passages, such as Search-R1's wiki-18 with E5.
 
-Invariant: an adopted index answers as one that was built here would: row i of faiss is the vector of the i-th passage,
-made by this encoder with this prefix and the model's own pooling (proved on passages spread over the file). The faiss
-file is shared by a hard link and not changed.
-
-Does not know who made it: every check is on content.
+Invariant: an adopted index answers as one built here would: row i of faiss is the vector of the i-th passage, made by
+this encoder with this prefix and the model's own pooling (checked on passages spread over the file). The faiss file is
+shared by a hard link and not changed. Every check is on content, whichever program made the file.
 """
 
 from pathlib import Path
@@ -39,8 +37,9 @@ def adopt_dense(
 ) -> DenseManifest:
     """Check the faiss file `vectors` against its passages and its encoder, then make the index `into` of them.
 
-    Of the `spec` its encoder, prefixes and length count; what faiss is, its file says. Reads all passages and encodes a
-    sample. Raises InputError naming what does not fit, and the prefix or pooling that would; then nothing was written.
+    Only the encoder, prefixes and length of `spec` are used; the faiss type is read from the file. Reads all passages
+    and encodes a sample. Raises InputError, before anything is written, naming what does not match and the prefix or
+    pooling that would.
     """
     vectors, passages, into = Path(vectors), Path(passages), Path(into)
     if not vectors.is_file():
@@ -56,7 +55,7 @@ def adopt_dense(
     )
     if index.d != encoder.record.dimensions:
         raise InputError(
-            f"{vectors}: its vectors have {index.d} numbers, those of {encoder.record.name} have "
+            f"{vectors}: its vectors have {index.d} dimensions, those of {encoder.record.name} have "
             f"{encoder.record.dimensions}; name the encoder that made them"
         )
     with building(into, overwrite=overwrite) as made, writing(into):
@@ -64,8 +63,8 @@ def adopt_dense(
         count, fingerprint = _store(passages, form, made.folder)
         if count != index.ntotal:
             raise InputError(
-                f"{vectors}: holds {index.ntotal:,} vectors, {passages} {count:,} passages; they don't belong together "
-                "(is the faiss file whole? Some are published in parts that have to be put together)"
+                f"{vectors}: holds {index.ntotal:,} vectors, {passages} {count:,} passages; the counts must be equal "
+                "(is the faiss file complete? Some are published in parts that must be concatenated)"
             )
         with PassageStore(made.folder) as store:
             _check_vectors(vectors, index, store, encoder, spec.batch_size)
@@ -85,7 +84,7 @@ def adopt_dense(
 
 
 def _store(passages: Path, form: Format | None, folder: Path) -> tuple[int, str]:
-    """Copy the passages: (how many, the fingerprint)."""
+    """Copy the passages; returns their number and fingerprint."""
     seen, fingerprint = SeenIds(), Fingerprint()
     with PatientBar(f"reading {passages.name}", passages.stat().st_size) as bar, PassageWriter(folder) as store:
         numbered = numbered_passages(passages, form=form, on_bytes=lambda done: bar(done, f"{len(store):,} passages"))
@@ -93,7 +92,7 @@ def _store(passages: Path, form: Format | None, folder: Path) -> tuple[int, str]
             store.add(passage)
             fingerprint.add(passage)
     if not len(store):
-        raise InputError(f"{passages}: holds no passage")
+        raise InputError(f"{passages}: contains no passage")
     return len(store), fingerprint.hexdigest()
 
 
@@ -101,16 +100,18 @@ def _check_vectors(vectors: Path, index: Any, store: PassageStore, encoder: Enco
     rows = sample_rows(len(store))
     stored_ND, texts = stored_vectors(index, rows), [encoded_text(store[row]) for row in rows]
     if encoder.record.similarity is Similarity.COSINE and not normalised(stored_ND):
-        raise InputError(f"{vectors}: its vectors are not of length 1, as {encoder.record.name} compares them")
+        raise InputError(
+            f"{vectors}: its vectors must have length 1, because {encoder.record.name} uses cosine similarity"
+        )
     cosines_N = cosines(stored_ND, encoder.passages(texts, batch_size))
     if fits(cosines_N):
         return
     place = int(cosines_N.argmin())
     found = what_would_fit(encoder, stored_ND, texts, batch_size)
     advice = (
-        f"{found} would fit"
+        f"{found} would match"
         if found
-        else "no usual prefix or pooling fits either: the encoder is another one, or the passages are others or in "
+        else "no usual prefix or pooling matches either: the encoder or the passages differ, or the passages are in "
         "another order"
     )
     raise InputError(

@@ -1,11 +1,9 @@
 """Build the dense index of a corpus file.
 
 Invariant: as in `corpora.build`: a folder under the index's name holds every passage exactly once, row by row with its
-vector, or it does not come to be. Passages stream through a shard at a time, so a flat index of any size is built in
-the memory of one shard (HNSW's graph and vectors must fit as a whole). A build that is killed leaves nothing under the
-name; with a folder of shards the next one takes up the vectors that were finished.
-
-Does not know how an index is searched (`reseek.search.dense`).
+vector, or there is no such folder. Passages stream through a shard at a time, so a flat index of any size is built in
+the memory of one shard (HNSW's graph and vectors must fit in memory as a whole). A build that is killed leaves nothing
+under the name; with a folder of shards the next build reuses the vectors that were finished.
 """
 
 from collections.abc import Callable, Sequence
@@ -33,14 +31,14 @@ from corpora.record import Fingerprint
 from reseek.errors import InputError
 
 SHARD = 10_000  # passages; with vectors of 768 numbers 30 MB
-BLOCK = 512  # passages between two looks at the clock; texts of like length within one share a batch
+BLOCK = 512  # passages between two progress reports; texts of similar length within one share a batch
 _ENGINES = "sentence-transformers", "transformers", "torch", "faiss-cpu"
 
 
 @dataclass(frozen=True)
 class DenseSpec:
-    """How to make a dense index. None: as the encoder says (`corpora.dense.encoder.Encoder`). `batch_size` and `device`
-    change how fast, not what."""
+    """How to make a dense index. None: the encoder's default (`corpora.dense.encoder.Encoder`). `batch_size` and
+    `device` change only the speed."""
 
     encoder: str = MINILM
     query_prefix: str | None = None
@@ -81,8 +79,8 @@ def build_dense(
 ) -> DenseManifest:
     """Index a corpus; the folder appears only when it is complete. Returns its manifest.
 
-    Finished shards of vectors are kept in the folder `shards`, where given (as large again as a flat index), and found
-    there by the next build. Raises InputError as `corpora.build.build_index` does, and for an encoder that is none.
+    Finished shards of vectors are kept in the folder `shards`, if given (as large again as a flat index), where the
+    next build finds them. Raises InputError as `corpora.build.build_index` does, and for an invalid encoder.
     """
     corpus_path, index_dir = Path(corpus_path), Path(index_dir)
     before = corpus_stat(corpus_path)
@@ -118,7 +116,7 @@ def dense_versions() -> dict[str, str]:
 def _fill(
     corpus_path: Path, form: Format | None, folder: Path, encoder: Encoder, spec: DenseSpec, kept: Shards
 ) -> tuple[int, str]:
-    """Write passages and vectors into the folder: (how many, the fingerprint)."""
+    """Write passages and vectors into the folder; returns the number of passages and their fingerprint."""
     seen, fingerprint, read = SeenIds(), Fingerprint(), _Read()
     numbered = numbered_passages(corpus_path, form=form, on_bytes=read.to)
     distinct = distinct_passages(numbered, seen, corpus_path, form)
@@ -135,10 +133,10 @@ def _fill(
             done = read.shard(len(store) - len(shard), len(shard), bar)
             vectors.add(kept.get(texts, partial(_encode, encoder, texts, spec.batch_size, done)))
     if not len(store):
-        raise InputError(f"{corpus_path}: holds no passage")
+        raise InputError(f"{corpus_path}: contains no passage")
     index, _ = open_vectors(folder / VECTORS_NAME)
     if index.ntotal != len(store):
-        raise InputError(f"{corpus_path}: faiss holds {index.ntotal} vectors of {len(store)} passages; build again")
+        raise InputError(f"{corpus_path}: faiss holds {index.ntotal} vectors for {len(store)} passages; build again")
     return len(store), fingerprint.hexdigest()
 
 
@@ -151,7 +149,7 @@ def _encode(encoder: Encoder, texts: Sequence[str], batch_size: int, on_done: Ca
 
 
 class _Read:
-    """How far the corpus file was read, told while a shard of it is encoded."""
+    """The progress bar's position in the corpus file, updated while a shard of it is encoded."""
 
     def __init__(self) -> None:
         self._before = self._now = 0
@@ -160,7 +158,7 @@ class _Read:
         self._now = position
 
     def shard(self, passages_before: int, passages: int, bar: PatientBar) -> Callable[[int], None]:
-        """To be told how many of the shard's passages are done."""
+        """A callback that takes the number of the shard's passages that are done."""
         start, stop, self._before = self._before, self._now, self._now
 
         def on_done(done: int) -> None:

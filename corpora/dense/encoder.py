@@ -2,9 +2,7 @@
 
 Invariant: a text's vector depends on the text, its prefix and the weights; what else is in the batch changes a
 component by rounding alone (2e-7 measured, float32 on a CPU), since padding is masked; encoded one by one (`batch_size`
-1) not at all. Pooling and everything else between tokens and vector is as the model's own modules say.
-
-Knows nothing of passages' files, indexes or search.
+1) not at all. Pooling and everything else between tokens and vector is done by the model's own modules.
 """
 
 import copy
@@ -20,15 +18,15 @@ from corpora.dense.models import MINILM, model_folder, model_hash
 from corpora.record import Passage
 from reseek.errors import InputError
 
-# E5 models were trained with these words before their texts, and don't say so in their files.
+# E5 models were trained with these prefixes, which their files don't name.
 _E5 = re.compile(r"(^|[-_/])e5([-_]|$)", re.IGNORECASE)
 _E5_PREFIXES = "query: ", "passage: "
-LONGEST = 512  # where a model does not say
+LONGEST = 512  # for a model that names no maximum
 POOLINGS = "mean", "cls", "max"
 
 
 def encoded_text(passage: Passage) -> str:
-    """What of a passage is encoded: as Search-R1 does it, the title in double quotes on a line of its own first."""
+    """The encoded text of a passage, as in Search-R1: the title in double quotes on its own line, then the text."""
     return f'"{passage.title}"\n{passage.text}' if passage.title else passage.text
 
 
@@ -44,10 +42,9 @@ class Encoder:
         max_length: int | None = None,
         device: str = "cpu",
     ) -> None:
-        """`None`: as the model says; prefixes that it does not name are E5's where its name has e5 in it, else empty.
+        """`None`: the model's own; prefixes that it does not name are E5's if its name contains e5, else empty.
 
-        Takes seconds. Raises InputError for a name without a model, a model that can't be loaded, or a device that is
-        not there.
+        Takes seconds. Raises InputError for an unknown model, a model that can't be loaded, or a missing device.
         """
         folder = model_folder(name)
         sha256 = model_hash(folder)
@@ -80,11 +77,11 @@ class Encoder:
         return other
 
     def passages(self, texts_N: Sequence[str], batch_size: int) -> np.ndarray:
-        """Vectors (N, D), float32. Raises InputError where memory runs out, or a vector has no finite numbers."""
+        """Vectors (N, D), float32. Raises InputError if memory runs out or a vector has non-finite components."""
         return self.encode(texts_N, self.record.passage_prefix, batch_size)
 
     def queries(self, texts_N: Sequence[str], batch_size: int) -> np.ndarray:
-        """As `passages`, of queries."""
+        """As `passages`, for queries."""
         return self.encode(texts_N, self.record.query_prefix, batch_size)
 
     def encode(self, texts_N: Sequence[str], prefix: str, batch_size: int) -> np.ndarray:
@@ -103,19 +100,19 @@ class Encoder:
             raise InputError(f"--batch-size {batch_size}: the device's memory ran out; choose a smaller one") from None
         vectors_ND = np.ascontiguousarray(vectors_ND, dtype=np.float32)
         if not np.isfinite(vectors_ND).all():
-            raise InputError(f"{self.record.name}: the encoder gives vectors that are no finite numbers")
+            raise InputError(f"{self.record.name}: the encoder's vectors contain non-finite numbers")
         return vectors_ND
 
 
 def prefixes_of(name: str, prompts: Mapping[str, str]) -> tuple[str, str]:
-    """Query's and passage's: those that the model's files name, else E5's by its name, else none."""
+    """The query and passage prefixes: those that the model's files name, else E5's by its name, else empty."""
     own = prompts.get("query", ""), prompts.get("passage", "") or prompts.get("document", "")
-    # Instruction-tuned E5 models want another text for each task: nothing to guess.
+    # Instruction-tuned E5 models need a different prefix for each task, so none is guessed.
     return _E5_PREFIXES if not any(own) and _E5.search(name) and "instruct" not in name.lower() else own
 
 
 def encoder_of(record: EncoderRecord, *, name: str | None = None, device: str = "cpu") -> Encoder:
-    """The encoder of an index, from `name` where it lies elsewhere now. Raises InputError where that is another one."""
+    """The encoder of an index, from `name` if it has moved. Raises InputError if that is a different encoder."""
     name = name or record.name
     check_encoder(record, name)
     encoder = Encoder(
@@ -127,18 +124,18 @@ def encoder_of(record: EncoderRecord, *, name: str | None = None, device: str = 
     )
     if encoder.record.model_copy(update={"name": record.name}) != record:
         raise InputError(
-            f"{name}: this version of sentence-transformers reads it as {encoder.record}, the index was made as "
+            f"{name}: this version of sentence-transformers loads it as {encoder.record}, but the index was made as "
             f"{record}; build the index again"
         )
     return encoder
 
 
 def check_encoder(record: EncoderRecord, name: str) -> None:
-    """Raise InputError where this is not the encoder of the record. Reads its files, loads nothing."""
+    """Raise InputError if this is not the encoder of the record. Reads its files without loading the model."""
     if model_hash(model_folder(name)) != record.sha256:
         raise InputError(
             f"{name}: is not the encoder that made the index ({record.name}; its weights or configuration differ); "
-            "name the right one, or build the index again"
+            "give the right one, or build the index again"
         )
 
 
@@ -156,7 +153,7 @@ def _load(folder: Path, device: str) -> Any:
     logging.disable_progress_bar()
     try:  # float32 whatever the file holds: in half precision batch mates would change results
         return SentenceTransformer(str(folder), device=device, model_kwargs={"dtype": torch.float32})
-    except Exception as error:  # a folder that is no model fails in any way
+    except Exception as error:  # a folder that is not a model can fail in any way
         reason = str(error).partition("\n")[0]
         raise InputError(f"{folder}: sentence-transformers can't load it ({type(error).__name__}: {reason})") from None
     finally:

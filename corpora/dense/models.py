@@ -1,7 +1,7 @@
-"""Where an encoder's files lie, and the hash that identifies it.
+"""The location of an encoder's files, and the hash that identifies it.
 
-Invariant: equal hashes mean the same weights, tokenizer and pooling; neither place nor name counts, nor files that
-change nothing (READMEs, exports for other engines). Loads no model: torch stays out.
+Invariant: equal hashes mean the same weights, tokenizer and pooling; neither path nor name counts, nor files without
+effect (READMEs, exports for other engines). No model is loaded and torch is not imported.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from reseek.errors import InputError
 
 MINILM = "minilm"
 """The name of the encoder that ships in a package."""
-# What a hub is asked for. Weights come in one of two forms, the second is asked for where the first is missing.
+# The files fetched from a hub. Weights come in one of two forms; the second is fetched if the first is missing.
 _DESCRIPTIONS = ["*.json", "*.txt", "*.model"]
 _WEIGHTS = ["*.safetensors"], ["pytorch_model*.bin"]
 _OTHER_ENGINES = ["onnx/*", "openvino/*", "coreml/*"]
@@ -22,7 +22,7 @@ _OTHER_ENGINES = ["onnx/*", "openvino/*", "coreml/*"]
 def model_folder(name: str, setting: str = "--encoder") -> Path:
     """The folder of an encoder: `minilm`, a folder, or a hub's name (fetched, or found in the hub's cache).
 
-    Raises InputError, which names the `setting`, where there is none.
+    Raises InputError, naming the `setting`, if there is none.
     """
     if name == MINILM:
         return embedded_minilm(setting)
@@ -41,7 +41,7 @@ def model_folder(name: str, setting: str = "--encoder") -> Path:
                 break
     except (OSError, ValueError) as error:
         reason = str(error).partition("\n")[0]
-        raise InputError(f"{setting} {name}: no such folder, and the hub gave no such model ({reason})") from None
+        raise InputError(f"{setting} {name}: no such folder, and the hub has no such model ({reason})") from None
     return folder
 
 
@@ -49,7 +49,7 @@ def model_hash(folder: Path) -> str:
     """The hash of weights, configuration, tokenizer and modules. Raises InputError for a folder without weights."""
     weights = _weights(folder)
     if not weights:
-        raise InputError(f"{folder}: holds no model (no *.safetensors and no pytorch_model*.bin)")
+        raise InputError(f"{folder}: is not a model (no *.safetensors and no pytorch_model*.bin)")
     tokenizer = [name for name in ("tokenizer.json", "vocab.txt") if (folder / name).is_file()][:1]
     described = ["config.json", "modules.json", "sentence_bert_config.json", *tokenizer]
     described += _in_modules(folder, "config.json")

@@ -1,8 +1,8 @@
-"""Vectors that a killed build left: kept in a folder, a shard of passages a file, found again by content.
+"""A cache of the vectors of unfinished builds: a folder with one file per shard of passages, named by content.
 
 Invariant: a shard's file holds the vectors of exactly these texts by exactly this encoder, since its name is the hash
-of both; it appears whole or not at all. So it may be shared between builds, corpora and machines, and deleted at any
-time. Does not know how vectors are made.
+of both; it appears complete or not at all. So it may be shared between builds, corpora and machines, and deleted at any
+time.
 """
 
 import hashlib
@@ -20,16 +20,16 @@ class Shards:
     """A folder of shards; with `folder` None nothing is kept."""
 
     def __init__(self, folder: Path | None, encoder: EncoderRecord) -> None:
-        """Raises InputError where the folder can't be made."""
+        """Raises InputError if the folder can't be made."""
         self._folder, self._encoder = folder, encoder
         if folder is not None:
             try:
                 folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:
-                raise InputError(f"{folder}: can't be a folder of shards ({error.strerror})") from None
+                raise InputError(f"{folder}: can't be used as the folder of shards ({error.strerror})") from None
 
     def get(self, texts_N: Sequence[str], make: Callable[[], np.ndarray]) -> np.ndarray:
-        """The vectors (N, D) of these texts: those kept, else those that `make` makes, which are kept then."""
+        """The vectors (N, D) of these texts: from the cache, else made by `make` and cached."""
         if self._folder is None:
             return make()
         path = self._folder / f"{self._key(texts_N)}.npy"
@@ -46,7 +46,7 @@ class Shards:
             if vectors_ND.shape != (rows, self._encoder.dimensions) or vectors_ND.dtype != np.float32:
                 raise ValueError(f"holds {vectors_ND.shape} of {vectors_ND.dtype}")
         except (OSError, ValueError) as error:
-            raise InputError(f"{path}: is no shard of vectors ({error}); delete it and build again") from None
+            raise InputError(f"{path}: is not a shard of vectors ({error}); delete it and build again") from None
         return vectors_ND
 
     def _key(self, texts_N: Sequence[str]) -> str:

@@ -1,7 +1,7 @@
 """Passages by row, read from disk: a file of JSON lines, and where each line starts.
 
-Invariant: row i is the i-th passage that was written; its vector is row i of the faiss file. The passages are in no
-memory but the disk's cache, whatever their number; of each, a writer keeps eight bytes. Knows nothing of vectors.
+Invariant: row i is the i-th passage that was written; its vector is row i of the faiss file. The passages stay on disk,
+whatever their number; of each, a writer keeps eight bytes in memory.
 """
 
 import json
@@ -47,7 +47,7 @@ class PassageStore:
     """The passages of an index, open for reading by any thread. Close it, or use it in a with block."""
 
     def __init__(self, folder: Path) -> None:
-        """Raises OSError or ValueError for files that are not those of a writer."""
+        """Raises OSError or ValueError for files that no writer of this module made."""
         self._starts = np.load(folder / OFFSETS_NAME, mmap_mode="r")
         with (folder / PASSAGES_NAME).open("rb") as file:
             self._lines = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)

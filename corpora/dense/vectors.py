@@ -1,7 +1,7 @@
-"""Vectors in a faiss file: written row by row, opened without being read.
+"""Vectors in a faiss file: written row by row, opened memory-mapped.
 
 Invariant: row i is the i-th vector that was added; a flat file is byte for byte what faiss itself would write, but
-never wholly in memory. Only flat and HNSW indexes by inner product are opened. Knows nothing of passages or encoders.
+never wholly in memory. Only flat and HNSW indexes by inner product can be opened.
 """
 
 from collections.abc import Iterator
@@ -69,8 +69,8 @@ def _hnsw(path: Path, dimensions: int, record: FaissRecord) -> Iterator[VectorWr
 
 
 def open_vectors(path: Path) -> tuple[Any, FaissRecord]:
-    """The faiss index of a file, memory-mapped, and what it is. Raises InputError for a file that faiss can't read, or
-    an index of another make."""
+    """The faiss index of a file, memory-mapped, and its type. Raises InputError for a file that faiss can't read, or an
+    index of another type."""
     import faiss
 
     try:
@@ -78,7 +78,7 @@ def open_vectors(path: Path) -> tuple[Any, FaissRecord]:
     except RuntimeError as error:
         raise InputError(f"{path}: faiss can't read it ({_first_line(error)})") from None
     if index.metric_type != faiss.METRIC_INNER_PRODUCT:
-        raise InputError(f"{path}: does not compare by inner product; only such faiss indexes are searched here")
+        raise InputError(f"{path}: does not compare by inner product; only such faiss indexes are supported")
     if isinstance(index, faiss.IndexHNSWFlat):
         graph: Any = index.hnsw
         return index, FaissRecord(
@@ -89,10 +89,10 @@ def open_vectors(path: Path) -> tuple[Any, FaissRecord]:
         )
     if isinstance(index, faiss.IndexFlat):
         return index, FaissRecord(type=FaissType.FLAT)
-    raise InputError(f"{path}: is a faiss {type(index).__name__}; only IndexFlatIP and IndexHNSWFlat are searched here")
+    raise InputError(f"{path}: is a faiss {type(index).__name__}; only IndexFlatIP and IndexHNSWFlat are supported")
 
 
 def _first_line(error: Exception) -> str:
-    """faiss' message without the C++ signature before it."""
+    """faiss' message without its C++ signature."""
     line = str(error).partition("\n")[0]
     return line[line.find(": ", line.find(".cpp:")) + 2 :] if ".cpp:" in line else line

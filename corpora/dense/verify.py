@@ -1,6 +1,6 @@
-"""Prove a dense index again: files, counts and, where asked, passages and vectors.
+"""Verification of a dense index: files, counts and, on request, passages and vectors.
 
-Loads faiss, and the encoder only for the vectors of a sample of passages.
+Loads faiss, and the encoder only to encode a sample of passages.
 """
 
 from pathlib import Path
@@ -38,19 +38,21 @@ def verify_dense(index_dir: str | Path, *, passages: bool = False, encoder: str 
                 raise InputError(f"{index_dir}: {what}: found {found}, the manifest says {said}; {rebuild}")
         if passages:
             if fingerprint_of(store, f"reading {index_dir.name}") != manifest.source.fingerprint:
-                raise InputError(f"{index_dir}: the stored passages are not those of the manifest; {rebuild}")
+                raise InputError(f"{index_dir}: the stored passages do not match the manifest; {rebuild}")
             rows = sample_rows(len(store))
             again = encoder_of(manifest.encoder, name=encoder)
             made_ND = again.passages([encoded_text(store[row]) for row in rows], _BATCH)
             cosines_N = cosines(stored_vectors(index, rows), made_ND)
             if not fits(cosines_N):
                 worst = store[rows[int(cosines_N.argmin())]].id
-                raise InputError(f"{index_dir}: the encoder makes another vector of passage {worst!r}; {rebuild}")
+                raise InputError(
+                    f"{index_dir}: the encoder's vector of passage {worst!r} differs from the stored one; {rebuild}"
+                )
     return manifest
 
 
 def open_store(index_dir: Path) -> PassageStore:
-    """The passages of an index. Raises InputError where the files are no such store."""
+    """The passages of an index. Raises InputError if its files are not a passage store."""
     try:
         return PassageStore(index_dir)
     except (OSError, ValueError) as error:

@@ -165,7 +165,7 @@ def test_shards_are_found_by_texts_and_encoder_alone(tmp_path):
     broken = next(tmp_path.iterdir())
     for path in tmp_path.iterdir():
         path.write_bytes(b"half")
-    with pytest.raises(InputError, match=r"is no shard of vectors .* delete it"):
+    with pytest.raises(InputError, match=r"is not a shard of vectors .* delete it"):
         get(["a", "bc"])
     assert broken.exists() and not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 
@@ -174,7 +174,7 @@ def test_neither_kind_of_index_is_taken_for_the_other(tmp_path):
     manifest = write_index(tmp_path / "dense")
     assert check_dense_files(tmp_path / "dense", hashes=True) == manifest
     assert kind_of(tmp_path / "dense") is Kind.DENSE and read_any_manifest(tmp_path / "dense") == manifest
-    with pytest.raises(InputError, match="dense: is a dense index, and this is for BM25 indexes only"):
+    with pytest.raises(InputError, match="dense: is a dense index, but a BM25 index is needed"):
         check_files(tmp_path / "dense", hashes=False)
     (tmp_path / "lucene").mkdir()
     (tmp_path / "lucene" / "_0.fdt").write_bytes(b"x")
@@ -191,7 +191,7 @@ def test_neither_kind_of_index_is_taken_for_the_other(tmp_path):
     )
     write_manifest(tmp_path / "lucene", lucene)
     assert kind_of(tmp_path / "lucene") is Kind.LUCENE and read_any_manifest(tmp_path / "lucene") == lucene
-    with pytest.raises(InputError, match="lucene: is a BM25 index, and this is for dense ones only"):
+    with pytest.raises(InputError, match="lucene: is a BM25 index, but a dense one is needed"):
         read_dense_manifest(tmp_path / "lucene")
 
 
@@ -211,7 +211,7 @@ def test_damage_is_named_before_anything_is_loaded(tmp_path):
     path = tmp_path / "i" / MANIFEST_NAME
     whole = path.read_text()
     for changed, says in (
-        (whole.replace('"dense"', '"sparse"'), "of a kind"),
+        (whole.replace('"dense"', '"sparse"'), "unknown kind 'sparse'"),
         (whole.replace('"passages": 3', '"passages": 0'), "is not a manifest"),
     ):
         path.write_text(changed)
@@ -235,7 +235,7 @@ def test_a_model_is_known_by_what_matters(tmp_path):
         (tmp_path / name).write_text(name)
     assert model_hash(tmp_path) == before
     (tmp_path / "model.safetensors").unlink()
-    with pytest.raises(InputError, match="holds no model"):
+    with pytest.raises(InputError, match="is not a model"):
         model_hash(tmp_path)
 
 

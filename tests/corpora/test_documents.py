@@ -43,5 +43,5 @@ def test_contents_alone_are_enough():
 def test_what_is_no_passage_is_said(raw):
     with pytest.raises(ValueError):
         passage_of(raw)
-    with pytest.raises(ValueError, match="neither raw nor contents"):
+    with pytest.raises(ValueError, match="neither a raw nor a contents field"):
         stored_passage("1", None, None)

@@ -115,5 +115,5 @@ def test_errors_name_file_and_line(tmp_path):
     with pytest.raises(InputError, match=r"psgs.tsv:1: .*JSON"):
         list(read_passages(path, form=Format.PASSAGES))
     path.write_bytes(TSV_LINE)
-    with pytest.raises(InputError, match=r"psgs.tsv:1: a TSV file starts with the header"):
+    with pytest.raises(InputError, match=r"psgs.tsv:1: a TSV file must start with the header"):
         list(read_passages(path, form=Format.TSV))

@@ -35,7 +35,7 @@ def test_what_is_placed_is_there_and_what_is_not_is_gone(tmp_path):
 
 def test_an_index_is_replaced_only_when_asked_and_only_an_index(tmp_path):
     make(tmp_path / "i", "one")
-    with pytest.raises(InTheWay, match="exists already"):
+    with pytest.raises(InTheWay, match="already exists"):
         make(tmp_path / "i", "two")
     make(tmp_path / "i", "two", overwrite=True)
     assert (tmp_path / "i" / MANIFEST_NAME).read_text() == "two" and names(tmp_path) == ["i"]
@@ -98,7 +98,7 @@ def test_an_index_whose_replacer_died_between_two_renames_comes_back(tmp_path):
     make(tmp_path / "i", "one")
     os.rename(tmp_path / "i", tmp_path / ".i.replaced-0123")
     (tmp_path / ".i.building-0123").mkdir()
-    with pytest.raises(InTheWay, match="exists already"):
+    with pytest.raises(InTheWay, match="already exists"):
         make(tmp_path / "i", "two")
     assert (tmp_path / "i" / MANIFEST_NAME).read_text() == "one" and names(tmp_path) == ["i"]
 

@@ -81,10 +81,10 @@ def test_no_folder_no_manifest_broken_manifest_other_format(index, tmp_path):
     with pytest.raises(InputError, match="is not a manifest of ReSeek"):
         read_manifest(index)
     path.write_text(content.replace(f'"format": {FORMAT}', '"format": 99'))
-    with pytest.raises(InputError, match="is of format 99"):
+    with pytest.raises(InputError, match="has format 99"):
         read_manifest(index)
     path.write_text('{"format": 1, "passages": 1}')  # as version 0.1 wrote it: other fields
-    with pytest.raises(InputError, match=r"is of format 1, this version reads format 2; build it with.*--overwrite"):
+    with pytest.raises(InputError, match=r"has format 1, but this version reads format 2; build it with.*--overwrite"):
         read_manifest(index)
     path.unlink()
     with pytest.raises(InputError, match="half-built"):
@@ -154,7 +154,7 @@ def test_the_steps_from_version_to_version_add_up(index):
     check_chain(index, manifest.model_copy(update={"parents": (step(manifest), step(manifest))}))
     for wrong in ({"added": 2}, {"parent": "1"}, {"removed_fingerprint": "6"}):
         for parents in ((step(manifest, **wrong), step(manifest)), (step(manifest), step(manifest, **wrong))):
-            with pytest.raises(InputError, match="of its manifest's parents does not lead to what follows"):
+            with pytest.raises(InputError, match="of its manifest's parents does not lead to the next one"):
                 check_chain(index, manifest.model_copy(update={"parents": parents}))
 
 

@@ -126,7 +126,7 @@ def test_an_index_of_lucene_8_is_searched_but_not_injected_into(lucene8, tmp_pat
     [[aaron], [al]] = rankings(lucene8, ["prophet of the religions", "weird yankovic"])
     assert (aaron.id, aaron.title) == ("1", "Aaron") and aaron.text.startswith('Aaron Aaron ( or ; ""Ahärôn"")')
     assert al.title == '"Weird Al" Yankovic'
-    with pytest.raises(InputError, match="was written by Lucene 8, to which this one can't add"):
+    with pytest.raises(InputError, match="was written by Lucene 8, whose indexes this version can't append to"):
         inject(lucene8, [Passage(id="new", title="t", text="x")], tmp_path / "v2")
     assert remove(lucene8, ["3"], tmp_path / "v3").passages == 3
     assert rankings(tmp_path / "v3", ["weird yankovic"]) == [[]]
@@ -136,7 +136,7 @@ def test_an_index_of_lucene_8_is_searched_but_not_injected_into(lucene8, tmp_pat
     ("documents", "flags", "problem"),
     [
         ([contents(p) for p in PASSAGES[:5]], (), "stores no text"),
-        ([contents(p) for p in [*PASSAGES[:5], PASSAGES[2]]], ALL, "id 'p2' is there more than once"),
+        ([contents(p) for p in [*PASSAGES[:5], PASSAGES[2]]], ALL, "duplicate id 'p2'"),
         (
             ['{"id": "a", "contents": "to be or not to be"}'],
             ("-storeRaw", "-keepStopwords"),
@@ -162,7 +162,7 @@ def test_a_folder_that_is_no_index_is_told(tmp_path, copy):
     with pytest.raises(InputError, match="no file segments_N"):
         adopt(tmp_path)
     (copy / "inner").mkdir()
-    with pytest.raises(InputError, match=r"holds a folder \(inner\)"):
+    with pytest.raises(InputError, match=r"contains a folder \(inner\)"):
         adopt(copy)
     (copy / "inner").rmdir()
     for path in copy.glob("segments_*"):

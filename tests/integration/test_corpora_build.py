@@ -105,7 +105,7 @@ def test_a_file_with_both_texts_is_read_as_told(tmp_path):
 def test_what_is_exported_is_the_corpus(tmp_path, index):
     assert export_passages(index, tmp_path / "out.jsonl.gz") == SIZE
     assert corpus_fingerprint(tmp_path / "out.jsonl.gz") == read_manifest(index).source.fingerprint
-    with pytest.raises(InputError, match="exists already"):
+    with pytest.raises(InputError, match="already exists"):
         export_passages(index, tmp_path / "out.jsonl.gz")
     assert [path.name for path in tmp_path.iterdir()] == ["out.jsonl.gz"]
 
@@ -113,8 +113,8 @@ def test_what_is_exported_is_the_corpus(tmp_path, index):
 @pytest.mark.parametrize(
     ("passages", "problem"),
     [
-        ([*PASSAGES, PASSAGES[3]], f"c.jsonl:{SIZE + 1}: id 'p3' stands already on line 4"),
-        ([], "c.jsonl: holds no passage"),
+        ([*PASSAGES, PASSAGES[3]], f"c.jsonl:{SIZE + 1}: duplicate id 'p3' (first used on line 4)"),
+        ([], "c.jsonl: contains no passage"),
     ],
 )
 def test_a_corpus_that_cannot_be_indexed_leaves_nothing(tmp_path, passages, problem):
@@ -128,13 +128,13 @@ def test_a_corpus_that_cannot_be_indexed_leaves_nothing(tmp_path, passages, prob
 def test_a_passage_that_lucene_does_not_take_is_no_silent_loss(tmp_path, monkeypatch):
     # Anserini skips a document with an unusable `contents` and only its count tells.
     monkeypatch.setattr("corpora.build.document_of", lambda passage: json.dumps({"id": passage.id, "contents": ""}))
-    with pytest.raises(InputError, match=r"lines 1-200: Lucene took 0 of 200 passages"):
+    with pytest.raises(InputError, match=r"lines 1-200: Lucene indexed only 0 of 200 passages"):
         build_index(write(tmp_path / "c.jsonl", PASSAGES), tmp_path / "i")
     assert not (tmp_path / "i").exists() and not leftovers(tmp_path)
 
 
 def test_overwrite_replaces_an_index_and_nothing_else(tmp_path, corpus, copy):
-    with pytest.raises(InputError, match="exists already"):
+    with pytest.raises(InputError, match="already exists"):
         build_index(corpus, copy)
     smaller = write(tmp_path / "smaller.jsonl", PASSAGES[:50])
     assert build_index(smaller, copy, overwrite=True).passages == verify(copy).passages == 50
@@ -187,7 +187,7 @@ def test_ensure_index_builds_once_then_checks(tmp_path, corpus):
     changed = write(tmp_path / "changed.jsonl", PASSAGES[:-1])
     with pytest.raises(InputError, match="holds another corpus"):
         ensure_index(changed, folder)
-    with pytest.raises(InputError, match="asked for are k1=1.2"):
+    with pytest.raises(InputError, match="but k1=1.2, b=.* was requested"):
         ensure_index(corpus, folder, k1=1.2)
     assert verify(folder) == first
 
@@ -195,12 +195,12 @@ def test_ensure_index_builds_once_then_checks(tmp_path, corpus):
 def test_an_index_of_an_older_version_is_refused_and_built_again_for_a_run(copy, corpus, capsys):
     path = copy / MANIFEST_NAME
     path.write_text(path.read_text().replace('"format": 2', '"format": 1'))
-    with pytest.raises(InputError, match="is of format 1, this version reads format 2"):
+    with pytest.raises(InputError, match="has format 1, but this version reads format 2"):
         LuceneSearch(copy)
     assert ensure_index(corpus, copy) == verify(copy) and not leftovers(copy.parent)
-    assert "was made by an older version; it is built again" in capsys.readouterr().err
+    assert "was made by an older version of ReSeek; rebuilding it" in capsys.readouterr().err
     path.write_text(path.read_text().replace('"format": 2', '"format": 3'))
-    with pytest.raises(InputError, match="is of format 3"):
+    with pytest.raises(InputError, match="has format 3"):
         ensure_index(corpus, copy)
 
 
@@ -272,7 +272,7 @@ def test_a_killed_build_goes_on(tmp_path, sign, capsys):
     assert build_index(changed, tmp_path / "changed" / "i").passages == 2049
     assert "going on" not in capsys.readouterr().err
     again = build_index(corpus, tmp_path / "same" / "i")
-    assert "going on after the 1,400 passages" in capsys.readouterr().err
+    assert "resuming after the 1,400 passages" in capsys.readouterr().err
     whole = build_index(corpus, tmp_path / "whole")
     assert again.source == whole.source and again.passages == 2050
     assert verify(tmp_path / "same" / "i", passages=True) == again
@@ -336,7 +336,7 @@ def test_a_manifest_of_other_passages_is_found(copy):
     fingerprint = read_manifest(copy).source.fingerprint
     path.write_text(path.read_text().replace(fingerprint, "f" * 64))
     verify(copy)
-    with pytest.raises(InputError, match="the stored passages are not those of the manifest"):
+    with pytest.raises(InputError, match="the stored passages do not match the manifest"):
         verify(copy, passages=True)
 
 

@@ -139,7 +139,7 @@ def test_injecting_and_removing_gives_the_base_back(tmp_path_factory, seed, size
 
 def test_a_version_is_replaced_only_when_asked(base, tmp_path):
     inject(base, NEW, tmp_path / "v2")
-    with pytest.raises(InputError, match="exists already"):
+    with pytest.raises(InputError, match="already exists"):
         inject(base, NEW[:1], tmp_path / "v2")
     phases = []
     assert inject(base, NEW[:1], tmp_path / "v2", overwrite=True, on_phase=phases.append).passages == 201
@@ -212,10 +212,13 @@ def test_removing_and_merging_is_building_without(base, tmp_path):
         (lambda base, new: remove(base, ["p1", "nobody", "none"], new), "has no passage 'nobody' and 1 more"),
         (lambda base, new: remove(base, [], new), "no id to remove"),
         (lambda base, new: remove(base, [p.id for p in PASSAGES], new), "nothing would be left"),
-        (lambda base, new: inject(base, [], new), "holds no passage"),
-        (lambda base, new: inject(base, [*NEW, NEW[0]], new), "passage 31: id 'new0' stands already at passage 1"),
-        (lambda base, new: inject(base, NEW, base), "is the base, which is never changed"),
-        (lambda base, new: remove(base, ["p1"], base, overwrite=True), "is the base, which is never changed"),
+        (lambda base, new: inject(base, [], new), "contains no passage"),
+        (
+            lambda base, new: inject(base, [*NEW, NEW[0]], new),
+            "passage 31: duplicate id 'new0' (first used at passage 1)",
+        ),
+        (lambda base, new: inject(base, NEW, base), "is the base, which can't be changed"),
+        (lambda base, new: remove(base, ["p1"], base, overwrite=True), "is the base, which can't be changed"),
         (lambda base, new: inject(base.parent, NEW, new), "has no reseek-manifest.json"),
         (lambda base, new: inject(base, "/nowhere.jsonl", new), "no such corpus file"),
     ],
@@ -332,7 +335,7 @@ def test_two_processes_inject_into_one_base_at_once(base, tmp_path):
     assert [lines[0] for lines in said] == [total, total], said
     winner, loser = sorted((lines[1] for lines in said), key=len)
     assert winner == total
-    assert str(made / "both") in loser and ("another process" in loser or "exists already" in loser)
+    assert str(made / "both") in loser and ("another process" in loser or "already exists" in loser)
     for name in ("1", "2", "both"):
         verify(made / name, passages=True)
     assert not leftovers(made)

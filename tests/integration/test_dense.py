@@ -185,8 +185,8 @@ def test_bad_corpora_and_encoders_leave_nothing(corpus, tmp_path):
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "model.safetensors").write_bytes(b"x")
     for path, changes, says in (
-        (twice, {}, "twice.jsonl:3: id 'd0' stands already on line 1"),
-        (tmp_path / "empty.jsonl", {}, "holds no passage"),
+        (twice, {}, "twice.jsonl:3: duplicate id 'd0' .first used on line 1"),
+        (tmp_path / "empty.jsonl", {}, "contains no passage"),
         (corpus, {"encoder": str(tmp_path / "broken")}, "sentence-transformers can't load it"),
         (corpus, {"max_length": 5000}, "--max-length 5000: minilm takes at most 256 tokens"),
         (corpus, {"device": "cuda:77"}, "--device cuda:77: torch does not have it"),
@@ -233,7 +233,7 @@ def test_verify_sees_vectors_that_belong_to_other_passages(copy):
     (copy / "vectors.faiss").write_bytes(vectors[:head] + vectors[head + row :] + vectors[head : head + row])
     write_manifest(copy, read_any_manifest(copy).model_copy(update={"files": hash_files(copy)}))
     verify_any(copy)
-    with pytest.raises(InputError, match="the encoder makes another vector of passage"):
+    with pytest.raises(InputError, match="the encoder's vector of passage"):
         verify_any(copy, passages=True)
 
 

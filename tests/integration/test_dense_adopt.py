@@ -159,16 +159,16 @@ def test_what_does_not_fit_is_told_and_nothing_is_kept(passages, vectors, model,
     file = tmp_path / "e5.index"
     for made, changes, says in (
         (vectors[:-1], {}, "holds 59 vectors, .*wiki-18.jsonl.gz 60 passages"),
-        (short, {}, "its vectors have 128 numbers, those of .* have 384"),
-        (vectors * 3, {}, "its vectors are not of length 1"),
-        (embed(texts), {}, r"prefix 'passage: ' .* cosine 0\.\d+; the passage prefix '' would fit"),
-        (vectors, {"passage_prefix": ""}, "the passage prefix 'passage: ' would fit"),
+        (short, {}, "its vectors have 128 dimensions, those of .* have 384"),
+        (vectors * 3, {}, "its vectors must have length 1"),
+        (embed(texts), {}, r"prefix 'passage: ' .* cosine 0\.\d+; the passage prefix '' would match"),
+        (vectors, {"passage_prefix": ""}, "the passage prefix 'passage: ' would match"),
         (
             embed([f"passage: {text}" for text in texts], "cls"),
             {},
-            "cls pooling with the passage prefix 'passage: ' would fit",
+            "cls pooling with the passage prefix 'passage: ' would match",
         ),
-        (shifted, {}, "no usual prefix or pooling fits either"),
+        (shifted, {}, "no usual prefix or pooling matches either"),
     ):
         write_faiss(file, made)
         with pytest.raises(InputError, match=says) as caught:
@@ -199,9 +199,9 @@ def test_the_command_line(flat, passages, model, tmp_path):
     mine = str(tmp_path / "mine")
     given = ["adopt", str(flat), "--encoder", model, "--max-length", str(LENGTH)]
     for more, says in (
-        ([], "--passages is needed as well"),
-        (["--passages", str(passages)], "--into is needed as well"),
-        (["--passages", str(passages), "--into", mine, "--k1", "1"], "--k1: is for BM25"),
+        ([], "add --passages"),
+        (["--passages", str(passages)], "add --into"),
+        (["--passages", str(passages), "--into", mine, "--k1", "1"], "--k1: applies to BM25 only"),
     ):
         refused = invoke(app, [*given, *more])
         assert refused.exit_code == 2 and says in refused.stderr
@@ -212,8 +212,8 @@ def test_the_command_line(flat, passages, model, tmp_path):
     found = invoke(app, ["search", mine, "Fargo Genoa", "-k", "2"])
     assert found.exit_code == 0 and "Fargo" in found.output
     folder = invoke(app, ["adopt", mine, "--encoder", model])
-    assert folder.exit_code == 2 and "--encoder: is for a faiss file" in folder.stderr
+    assert folder.exit_code == 2 and "--encoder: applies to a faiss file" in folder.stderr
     built = invoke(app, ["build", str(passages), str(tmp_path / "b"), "--encoder", model])
-    assert built.exit_code == 2 and "--encoder: is for dense indexes; add --dense" in built.stderr
+    assert built.exit_code == 2 and "--encoder: applies to dense indexes only; add --dense" in built.stderr
     injected = invoke(app, ["inject", mine, str(passages), str(tmp_path / "next")])
     assert injected.exit_code == 2 and "is a dense index" in injected.stderr
