@@ -1,11 +1,9 @@
 """Fictional worlds: passages and questions whose facts exist nowhere else, so that no model can know an answer.
 
-The quick start's world: `names` makes up words, `facts` the entities, `render` their passages, `ask` the questions,
-`world` the files. `universe` is its sibling for up to a million entities.
+`worlds.small` is the quick start's world, `worlds.large` a generator for up to a million entities.
 
-Benchmarks out of real questions (`python -m fictionalhot.builder.build`): `records` flow through `seeds`, `sample`, a
-back end (`offline` or `llm`), `prove`, `inject` and `release`, in the order of `pipeline`, with their state in
-`journal`. `audit` doubts a release, `readers` and `probe` ask models, `browse` shows it. See docs/fictionalhot.md.
-
-Knows nothing of agents, tokens or training.
+`builder` makes benchmarks out of real questions (`python -m fictionalhot.builder.build`): `records` flow through
+`seeds`, `sample`, a back end (`fictionalhot.offline` or `fictionalhot.llm`), `prove`, `inject` and `release`, in the
+order of `pipeline`, with their state in `journal`. `audit` checks a release independently, `readers` and `probe` ask
+models, `browse` shows it. See docs/fictionalhot.md.
 """

@@ -1,4 +1,4 @@
-"""`python -m fictionalhot world|universe --out DIR`: make a fictional world. Knows nothing but its options."""
+"""`python -m fictionalhot world|universe --out DIR`: make a fictional world."""
 
 from dataclasses import replace
 from pathlib import Path

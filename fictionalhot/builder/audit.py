@@ -1,9 +1,8 @@
-"""`python -m fictionalhot.builder.audit RELEASE CORPUS`: a second opinion on a release.
+"""`python -m fictionalhot.builder.audit RELEASE CORPUS`: an independent audit of a release.
 
-Invariant: shares no code with the builder. It reads the released files and the base corpus, has its own idea of words,
-names and sentences, and so finds what the builder's checks share a blind spot for. Checks (a), (b) and (e).
-
-Knows nothing of back ends.
+Invariant: shares no code with the builder. It reads the released files and the base corpus and has its own definitions
+of words, names and sentences, and so finds errors to which the builder and its checks are both blind. Checks (a), (b)
+and (e), for any back end.
 """
 
 import gzip
@@ -16,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-_FEW = 3  # so many small spellings in the corpus make a common word
+_FEW = 3  # a word is common if the corpus writes it in lower case at least this often
 _LATIN = re.compile(r"[a-z0-9]+")
 _MONTHS = "january february march april may june july august september october november december".split()
 _QUESTION_WORDS = ("how many", "how much", "who", "whom", "whose", "what", "when", "where", "which", "how", "why")
@@ -42,7 +41,7 @@ class Violation:
 
 
 class Base:
-    """What the base corpus knows: its titles, and how often it writes each word small."""
+    """The base corpus's titles, and how often it writes each word in lower case."""
 
     def __init__(self, passages: Iterable[dict]) -> None:
         self.titles: set[str] = set()
@@ -57,20 +56,20 @@ class Base:
                     self.large[word.lower()] += 1
 
     def ordinary(self, word: str) -> bool:
-        """A word that the corpus writes small often enough."""
+        """Whether the corpus writes the word in lower case often enough."""
         low = word.lower()
         return self.small[low] >= _FEW and self.small[low] * 5 >= self.large[low]
 
 
 def plain(text: str) -> str:
-    """Small ASCII letters and digits, one space between words, no articles."""
+    """The text as lower-case ASCII letters and digits, one space between words, without articles."""
     spaced = re.sub(r"[^\w\s]", " ", re.sub(r"['’.]", "", text.replace("ı", "i")))
     folded = unicodedata.normalize("NFKD", spaced).encode("ascii", "ignore").decode().lower()
     return " ".join(word for word in _LATIN.findall(folded) if word not in ("a", "an", "the"))
 
 
 def within(part: str, text: str) -> bool:
-    """Whether plain `part` stands in plain `text` at words' borders."""
+    """Whether plain `text` contains plain `part` at word boundaries."""
     return bool(part) and f" {part} " in f" {text} "
 
 
@@ -95,7 +94,7 @@ def audit_item(item: dict, base: Base) -> Iterator[Violation]:
             if len(re.findall(r"[A-Z]\w+", core)) > 1 and not kept and any(within(plain(core), page) for page in pages):
                 yield violation("a", f"{core} of {title} survives")
     written = {word for text in texts for word in re.findall(r"[^\W\d_]+", text)}
-    whole = [passage["title"] for hop in seed["hops"] for passage in hop]  # with what stands in brackets
+    whole = [passage["title"] for hop in seed["hops"] for passage in hop]  # with the words in brackets
     for name in [*whole, *real, re.sub(r"^\W*\w+", "", seed["question"])]:
         for word in re.findall(r"\b[A-ZÀ-Ž][^\W\d_]{3,}", name):
             if word in written and not base.ordinary(word) and word.lower() not in _MONTHS and not _sort(word, name):
@@ -134,8 +133,8 @@ def audit(items: Iterable[dict], base: Base) -> list[Violation]:
 
 
 def _sort(word: str, name: str) -> bool:
-    """President, City, Award and the like: part of the name's meaning, not of the name. The builder may keep them; here
-    only where the name has another word besides."""
+    """Whether a word is generic (President, City, Award). The builder may keep such words; the audit allows it only in
+    a name that has another word."""
     return word in _SORT and len(re.findall(r"[^\W\d_]{2,}", name)) > 1
 
 
@@ -151,7 +150,7 @@ _SORT = frozenset(
 
 
 def contradictions(answers: list[str], documents: list[dict]) -> Iterator[str]:
-    """What the documents say against the answers, and two values of one fact."""
+    """Contradictions of the answers in the documents, and facts with two values."""
     sentences = [
         (document["title"], sentence)
         for document in documents
@@ -176,7 +175,7 @@ def contradictions(answers: list[str], documents: list[dict]) -> Iterator[str]:
 def _replaced(
     frame: list[str], answer_words: int, title: str, sentences: list[tuple[str, str]], answers: list[str]
 ) -> Iterator[str]:
-    """Sentences that say the frame's words in the frame's order around something that holds no answer."""
+    """Sentences with the frame's words in the frame's order around a text that contains no answer."""
     known = [plain(answer) for answer in answers]
     hole = frame.index("|")
     before, after = frame[max(0, hole - 4) : hole], frame[hole + 1 : hole + 5]
@@ -196,7 +195,7 @@ def _replaced(
 
 
 def _stated(seed: dict) -> list[str]:
-    """The gold answers as the seed's passages write them, and as the question set does."""
+    """The gold answers as written in the seed's passages and in the question set."""
     passages = " ".join(passage["text"] for hop in seed["hops"] for passage in hop)
     return [
         *seed["golden_answers"],
@@ -222,14 +221,14 @@ def _asked(question: str) -> list[str]:
 
 
 def read_lines(path: Path) -> Iterator[dict]:
-    """The objects of a JSONL file, packed with gzip or not."""
+    """The objects of a JSONL file, gzipped or plain."""
     with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as file:
         for line in file:
             yield json.loads(line)
 
 
 def main() -> int:
-    """Prints every violation, then how many; exit code 1 where there is any."""
+    """Print every violation, then their number; exit code 1 if there is any."""
     if len(sys.argv) != 3:
         print(__doc__)
         return 2

@@ -1,7 +1,6 @@
-"""A release as one page of HTML, to be read by people: items, entity maps, documents, proofs.
+"""A release as one page of HTML for readers: items, entity maps, documents, proofs.
 
-Invariant: everything that comes from a release is escaped; the page asks the network for nothing. Knows nothing of how
-a release was made.
+Invariant: everything that comes from a release is escaped; the page loads nothing from the network.
 """
 
 from collections.abc import Sequence
@@ -16,7 +15,7 @@ from fictionalhot.items.answers import find_answer
 
 
 def page(name: str, items: Sequence[Item], gate: Gate, readers: Sequence[Sequence[str]] = ()) -> str:
-    """The page. `readers`: what a probe found, as rows of `probe.COLUMNS`."""
+    """The page. `readers`: a probe's results as rows of `probe.COLUMNS`."""
     templates = Environment(
         loader=PackageLoader("fictionalhot.builder", "templates"),
         autoescape=True,

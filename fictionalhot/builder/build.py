@@ -34,7 +34,7 @@ from reseek.services.llm_client import LlmConfig
 
 
 class Kind(StrEnum):
-    """Who makes fiction of seeds."""
+    """The back end that turns seeds into fiction."""
 
     OFFLINE = "offline"
     """Rules: names are replaced, passages renamed."""
@@ -49,37 +49,40 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_
 @app.command()
 def main(
     questions: Annotated[list[Path], typer.Argument(help="question files (JSONL) with supporting_titles")],
-    corpus: Annotated[Path, typer.Option(help="the base corpus's passages, which hold the supporting titles")],
-    out: Annotated[Path, typer.Option(help="where work/, release/ and index/ grow; a killed build goes on from there")],
+    corpus: Annotated[Path, typer.Option(help="the base corpus's passages, which contain the supporting titles")],
+    out: Annotated[Path, typer.Option(help="the folder of work/, release/ and index/; a killed build resumes from it")],
     index: Annotated[Path | None, typer.Option(help="the base's index; built there if absent (OUT/base)")] = None,
     count: Annotated[int, typer.Option(min=1, help="how many seeds to try")] = 300,
-    seed: Annotated[int, typer.Option(help="another seed: another sample, other names")] = 0,
-    top_k: Annotated[int, typer.Option(min=1, help="each hop's page must be among so many for its query")] = 3,
+    seed: Annotated[int, typer.Option(help="random seed of the sample and the invented names")] = 0,
+    top_k: Annotated[int, typer.Option(min=1, help="reject an item unless each hop's page ranks in the top K")] = 3,
     name: Annotated[str, typer.Option(help="the release's name")] = "fictionalhot",
     backend: Annotated[Kind, typer.Option(help="offline: rules, no model; openai: a language model")] = Kind.OFFLINE,
     model: Annotated[str, typer.Option(help="openai: the model's name")] = "",
-    base_url: Annotated[str | None, typer.Option(help="openai: another endpoint, as http://localhost:8000/v1")] = None,
+    base_url: Annotated[str | None, typer.Option(help="openai: the endpoint, e.g. http://localhost:8000/v1")] = None,
     temperature: Annotated[float, typer.Option(help="openai: sampling")] = LLM.temperature,
-    max_tokens: Annotated[int, typer.Option(help="openai: of one answer")] = LLM.max_tokens,
+    max_tokens: Annotated[int, typer.Option(help="openai: token limit of one answer")] = LLM.max_tokens,
     rate: Annotated[float, typer.Option(help="openai: requests a minute")] = LLM.requests_per_minute,
     concurrency: Annotated[int, typer.Option(help="openai: requests at once")] = LLM.concurrency,
     price_in: Annotated[float, typer.Option(help="openai: price of a million prompt tokens")] = 0.0,
-    price_out: Annotated[float, typer.Option(help="openai: price of a million tokens answered")] = 0.0,
+    price_out: Annotated[float, typer.Option(help="openai: price of a million answer tokens")] = 0.0,
     reader: Annotated[
-        list[str] | None, typer.Option(help="ask this reader too (fictionalhot.builder.probe); its scores gate nothing")
+        list[str] | None,
+        typer.Option(help="also ask this reader (fictionalhot.builder.probe); its scores reject no item"),
     ] = None,
-    cache: Annotated[Path, typer.Option(help="where the reader smollm2-135m is kept, once converted")] = Path(".cache"),
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="openai: sample, estimate the cost, ask nothing")] = False,
+    cache: Annotated[Path, typer.Option(help="cache folder of the converted reader smollm2-135m")] = Path(".cache"),
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="openai: sample and estimate the cost, send no request")
+    ] = False,
 ) -> None:
     """Make a benchmark of fictional questions out of real ones, prove each item, and put its pages into the corpus.
 
     Sample seeds, make them fictional, write their documents, prove, inject, release. Every item's state is on disk:
-    started again after a kill, the build goes on, and no answer of a model is paid for twice. OUT/release holds the
+    a killed build resumes when started again, and no answer of a model is paid for twice. OUT/release holds the
     benchmark with its data card (README.md) and gate report, OUT/index the corpus with its documents, for `eval.py`,
     OUT/release.html the items to read; with --reader, OUT/probe what a reader scores with and without the documents.
     """
     if backend is Kind.OPENAI and not model:
-        raise _exit(InputError("--model: which one? --backend openai needs it"))
+        raise _exit(InputError("--model is missing: --backend openai needs the model's name"))
     llm = LlmConfig(
         model=model or "none",
         base_url=base_url,
@@ -110,7 +113,7 @@ def main(
         if dry_run:
             seeds, _ = read_seeds(config.questions, read_pages(corpus))
             prompt, completion, cost = estimate(sample(seeds, count, seed), llm)
-            print(f"about {prompt:,} prompt tokens, {completion:,} tokens answered, cost {cost:.2f}; nothing was asked")
+            print(f"about {prompt:,} prompt tokens, {completion:,} answer tokens, cost {cost:.2f}; no request was sent")
             return
         with _Bars() as bars:
             manifest, items = build(config, out, make_backend, bars)
@@ -152,7 +155,7 @@ def show(gate: Gate) -> None:
 
 
 class _Bars:
-    """One bar a stage, on stderr."""
+    """One progress bar per stage, on stderr."""
 
     def __init__(self) -> None:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())

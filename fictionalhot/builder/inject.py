@@ -1,7 +1,6 @@
-"""Documents into the closed corpus, and what BM25 finds there.
+"""Injection of documents into the closed corpus, and the ranks that BM25 gives them.
 
-Invariant: the base is never written to; a version holds the base and these documents and nothing else. Knows nothing
-of what an item must prove.
+Invariant: the base is never written to; a version holds the base and these documents and nothing else.
 """
 
 import asyncio
@@ -18,7 +17,7 @@ from reseek.search.lucene import LuceneSearch
 
 
 def ensure_version(base: Path, documents: Sequence[Passage], version: Path) -> Manifest:
-    """The version of `base` with these documents, made now if there is none, or one of other documents."""
+    """The version of `base` with these documents, made now if it is missing or has other documents."""
     fingerprint = Fingerprint()
     for document in documents:
         fingerprint.add(document)
@@ -30,7 +29,7 @@ def ensure_version(base: Path, documents: Sequence[Passage], version: Path) -> M
             if known and (known.parent, known.added_fingerprint) == (parent, fingerprint.hexdigest()):
                 return manifest
         except InputError:
-            pass  # half an index: made again below
+            pass  # an incomplete index: made again below
     return inject(base, documents, version, overwrite=True)
 
 
@@ -45,12 +44,12 @@ class Finder:
         return asyncio.run(self._search.search(queries, k)) if queries else []
 
     def ranks(self, draft: Draft, k: int) -> list[int | None]:
-        """For each hop the rank (from 1) of the first of its documents within k, by the hop's own query."""
+        """For each hop the rank (from 1) of its best document within k, by the hop's own query."""
         found = self.search(draft.hop_queries, k)
         return [_rank(hits, set(hop_documents(draft, hop))) for hop, hits in enumerate(found)]
 
     def recall(self, drafts: Sequence[Draft], k: int) -> float | None:
-        """How many of all hops' documents a single search with the whole question finds: hops found / hops."""
+        """The share of hops whose documents a single search with the whole question finds."""
         found = self.search([draft.fiction.question for draft in drafts], k)
         hops = [
             _rank(hits, set(hop_documents(draft, hop))) is not None

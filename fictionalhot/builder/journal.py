@@ -1,8 +1,7 @@
-"""Results of a stage on disk, one line an item, written as each is ready.
+"""The journal of a stage: results on disk, one line per item, written as each is ready.
 
-Invariant: what `add` returned from is on the disk and is read again after any kill; a last line that a kill cut off is
-dropped and its item done again. Only one process writes at a time (a lock that dies with it). Knows nothing of what the
-records mean.
+Invariant: once `add` has returned, the result is on disk and is read again after any kill; a last line that a kill cut
+off is dropped and its item done again. Only one process writes at a time (a lock that ends with the process).
 """
 
 import fcntl
@@ -25,7 +24,7 @@ class Journal(Generic[Done]):
     """One stage's results by item: a record, or a rejection."""
 
     def __init__(self, path: Path, record: type[Done]) -> None:
-        """Raises InputError for a line that is neither, other than a last one cut off."""
+        """Raises InputError for a line that is neither, except a last one that was cut off."""
         self.done: dict[str, Done] = {}
         self.rejected: dict[str, Rejection] = {}
         self._path, self._record = path, record
@@ -55,7 +54,7 @@ class Journal(Generic[Done]):
             self.done[id] = result
 
     def _read(self) -> int:
-        """Returns how many bytes are whole lines."""
+        """The number of bytes in complete lines."""
         whole = 0
         with self._path.open("rb") as file:
             for number, line in enumerate(file, start=1):
@@ -70,16 +69,16 @@ class Journal(Generic[Done]):
                 except ValidationError as error:
                     raise InputError(f"{self._path}:{number}: {first_problem(error)}; delete the work folder") from None
                 except (ValueError, KeyError, TypeError):
-                    raise InputError(f"{self._path}:{number}: is no journal line; delete the work folder") from None
+                    raise InputError(f"{self._path}:{number}: not a journal line; delete the work folder") from None
                 whole += len(line)
         return whole
 
 
 class Workspace:
-    """The folder where a build grows, held by one process, and for one configuration."""
+    """The work folder of a build, locked by one process, and for one configuration."""
 
     def __init__(self, folder: Path, config: Record) -> None:
-        """Raises InputError where another process works here, or another configuration did."""
+        """Raises InputError if another process uses the folder, or it belongs to another configuration."""
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self._lock = os.open(folder, os.O_RDONLY)
@@ -92,7 +91,7 @@ class Workspace:
         wanted = config.model_dump_json(indent=2) + "\n"
         if stated.is_file() and stated.read_text(encoding="utf-8") != wanted:
             os.close(self._lock)
-            raise InputError(f"{stated}: is of another configuration; name another --out, or delete {folder}")
+            raise InputError(f"{stated}: made with another configuration; name another --out, or delete {folder}")
         write_text(stated, wanted)
 
     def journal(self, stage: str, record: type[Done]) -> Journal[Done]:

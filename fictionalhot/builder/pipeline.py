@@ -1,7 +1,7 @@
-"""The stages in their order, each item's state on disk as soon as it is known.
+"""The builder's pipeline: its stages in order, each item's state on disk as soon as it is known.
 
-Invariant: killed anywhere and started again with the same configuration it goes on where it was, and the release is
-the one that an unbroken build gives. Knows nothing of back ends' insides, nor of the terminal: it reports.
+Invariant: a build that was killed anywhere and started again with the same configuration resumes where it was and makes
+the same release as an uninterrupted build. Progress is reported to a callback.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,27 +28,27 @@ Report = Callable[[str, int, int], None]
 
 
 class BuildConfig(Record):
-    """What a build is of. Another configuration, another work folder."""
+    """The configuration of a build. Each configuration needs a work folder of its own."""
 
     name: str = "fictionalhot"
     corpus: str
     """The base corpus's file of passages."""
     index: str
-    """Its index; built where there is none."""
+    """Its index; built if missing."""
     questions: tuple[str, ...]
-    """Question files (JSONL) whose supporting titles stand in the corpus."""
+    """Question files (JSONL) whose supporting titles are in the corpus."""
     count: int = 300
-    """Seeds to try."""
+    """The number of seeds to try."""
     seed: int = 0
-    """Decides the sample and the invented names."""
+    """The random seed of the sample and the invented names."""
     top_k: int = 3
-    """(d): a hop's document must be among so many."""
+    """Check (d): a hop's document must rank in the top k."""
     backend: str = "offline"
-    """The back end with whatever of it changes the items."""
+    """The back end with all of its settings that change the items."""
 
 
 class Backend(Protocol):
-    """Who makes fiction of seeds."""
+    """A back end that turns seeds into fiction."""
 
     def drafts(
         self,
@@ -56,11 +56,12 @@ class Backend(Protocol):
         neighbours: Callable[[Seed], Sequence[Passage]],
         done: Callable[[str, Draft | Rejection], None],
     ) -> None:
-        """Make a draft of each seed, in any order, or a rejection; `done` is told of each as soon as it is ready."""
+        """Make a draft of each seed, in any order, or a rejection; `done` is called with each as soon as it is
+        ready."""
         ...
 
     def cost(self) -> str:
-        """What it cost, for the data card; "" for nothing."""
+        """The cost, as a sentence for the data card; "" if it was free."""
         ...
 
 
@@ -80,7 +81,7 @@ class OfflineBackend:
     ) -> None:
         for seed in seeds:
             try:
-                self._offline.fictionalise(seed)  # cheaper than its pages, and rejects nearly all that are rejected
+                self._offline.fictionalise(seed)  # cheaper than making pages, and finds nearly all rejections
                 draft = self._offline.document(seed, neighbours(seed))
             except Rejected as error:
                 done(seed.id, Rejection(id=seed.id, stage="fictionalise", reason=error.reason, detail=error.detail))
@@ -99,7 +100,7 @@ def build(
 ) -> tuple[ReleaseManifest, list[Item]]:
     """Build the release into `out/release`, with the injected index in `out/index`; state grows in `out/work`.
 
-    `report` is told (stage, done, total). Raises InputError for bad input.
+    `report` is called with (stage, done, total). Raises InputError for bad input.
     """
     with Workspace(out / "work", config) as work:
         pages, index = read_pages(config.corpus), Path(config.index)
@@ -153,7 +154,7 @@ def _lexicon(path: Path, pages: Pages, report: Report) -> Lexicon:
 
 
 def _draft(work: Workspace, seeds: Sequence[Seed], index: Path, backend: Backend, report: Report) -> Journal[Draft]:
-    """A draft or a rejection of every seed; those on disk are not made again."""
+    """A draft or a rejection for every seed; those on disk are not made again."""
     journal = work.journal("drafts", Draft)
     missing = [seed for seed in seeds if seed.id not in journal]
 
@@ -176,7 +177,7 @@ def _draft(work: Workspace, seeds: Sequence[Seed], index: Path, backend: Backend
 def _prove(
     work: Workspace, seeds: Sequence[Seed], drafts: dict[str, Draft], world: World, report: Report
 ) -> Journal[Proof]:
-    """(a), (b), (e) of every draft. Of two items with one title the first keeps it."""
+    """Checks (a), (b), (e) of every draft. Of two items with the same title the first keeps it."""
     journal = work.journal("proofs", Proof)
     for number, seed in enumerate(seeds, start=1):
         draft = drafts.get(seed.id)
@@ -199,7 +200,7 @@ def _find(
     proofs: dict[str, Proof],
     report: Report,
 ) -> tuple[list[Item], list[Rejection], float | None]:
-    """(d) of the candidates, all injected at once: (items that are found, rejections of the others, share of hops
+    """Check (d) of the candidates, all injected at once: (items that are found, rejections of the others, share of hops
     found)."""
     if not candidates:
         return [], [], None
@@ -224,7 +225,7 @@ def _find(
 
 
 def _inject(version: Path, config: BuildConfig, items: Sequence[Item], base: Manifest) -> tuple[Manifest, float | None]:
-    """The corpus of the release: (its manifest, share of hops that one search with the whole question finds there)."""
+    """The corpus of the release: (its manifest, share of hops that one search with the whole question finds in it)."""
     if not items:
         return base, None
     documents = [document.passage() for item in items for document in item.draft.documents]

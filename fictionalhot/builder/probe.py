@@ -1,10 +1,9 @@
-"""`python -m fictionalhot.builder.probe`: what readers answer from memory, real questions against their fictional
+"""`python -m fictionalhot.builder.probe`: what readers answer from memory, on real questions and on their fictional
 twins.
 
-Invariant: each answer is on disk as soon as it is given, so a probe goes on where it was; a ratio over nothing is None.
-Originals and twins are the same items, so gaps are paired. A reader's exact match is reported and gates nothing.
-
-Knows nothing of how items were made.
+Invariant: each answer is on disk as soon as it is given, so an interrupted probe resumes; a ratio with denominator 0 is
+None. Originals and twins are the same items, so gaps are paired. A reader's exact match is reported and rejects no
+item.
 """
 
 import asyncio
@@ -31,14 +30,14 @@ _AT_ONCE = 8
 
 
 class Condition(StrEnum):
-    """What a reader is asked, and with what."""
+    """The conditions under which a reader is asked."""
 
     ORIGINAL = "original, closed-book"
     """The seed's question, from memory."""
     TWIN = "twin, closed-book"
     """The fictional question, from memory: about 0, or the release leaks."""
     GOLD = "twin, gold documents"
-    """The fictional question with its hops' pages: what the reader could reach at best."""
+    """The fictional question with its hops' pages: the reader's upper bound."""
 
 
 class Given(Record):
@@ -58,7 +57,7 @@ class Share(Record):
 
 
 class Probe(Record):
-    """Everything that a probe found."""
+    """The results of a probe."""
 
     release: str
     exact_match: dict[str, dict[str, Share]]
@@ -90,7 +89,7 @@ def paired(one: Sequence[float], other: Sequence[float], seed: int = 0) -> Share
 async def ask(
     items: Sequence[Item], readers: Sequence[Reader], conditions: Sequence[Condition], journal: Journal[Given]
 ) -> None:
-    """Ask what is not in the journal yet. Raises whatever a reader raises; what was answered is kept."""
+    """Ask the questions without an answer in the journal. Raises whatever a reader raises; earlier answers are kept."""
     places = asyncio.Semaphore(_AT_ONCE)
     wanted = [
         (r, c, item) for r in readers for c in conditions for item in items if key(r.name, c, item) not in journal
@@ -114,7 +113,7 @@ async def ask(
 
 
 def key(reader: str, condition: Condition, item: Item) -> str:
-    """An answer's place in the journal."""
+    """An answer's key in the journal."""
     return f"{reader} | {condition.value} | {item.seed.id}"
 
 
@@ -125,7 +124,7 @@ def summarise(
     conditions: Sequence[Condition],
     journal: Journal[Given],
 ) -> Probe:
-    """The numbers of all answers."""
+    """The statistics of all answers."""
     right = {(r, c): [journal.done[key(r, c, item)].right for item in items] for r in readers for c in conditions}
     return Probe(
         release=release,
@@ -140,7 +139,7 @@ def summarise(
 def probe_release(
     release: Path, items: Sequence[Item], readers: Sequence[Reader], conditions: Sequence[Condition], out: Path
 ) -> Probe:
-    """Ask what was not asked yet; `out` then holds every answer, the numbers and their picture."""
+    """Ask the remaining questions; `out` then holds every answer, the statistics and their chart."""
     out.mkdir(parents=True, exist_ok=True)
     journal = Journal(out / "answers.jsonl", Given)
     asyncio.run(ask(items, readers, conditions, journal))
@@ -184,12 +183,12 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_
 @app.command()
 def main(
     release: Annotated[Path, typer.Argument(help="the folder of a release")],
-    out: Annotated[Path, typer.Option(help="where answers.jsonl, probe.json and probe.png go")],
-    reader: Annotated[list[str], typer.Option(help="smollm2-135m, a model's folder or hub id; two: their gap as well")],
+    out: Annotated[Path, typer.Option(help="the folder of answers.jsonl, probe.json and probe.png")],
+    reader: Annotated[list[str], typer.Option(help="smollm2-135m, a model's folder or hub id; give two for their gap")],
     base_url: Annotated[str | None, typer.Option(help="ask an OpenAI-compatible endpoint for these models")] = None,
-    gold: Annotated[bool, typer.Option(help="ask with the gold documents as well")] = True,
-    limit: Annotated[int | None, typer.Option(min=1, help="the first so many items")] = None,
-    cache: Annotated[Path, typer.Option(help="where smollm2-135m is kept, once converted")] = Path(".cache"),
+    gold: Annotated[bool, typer.Option(help="also ask with the gold documents")] = True,
+    limit: Annotated[int | None, typer.Option(min=1, help="use only the first N items")] = None,
+    cache: Annotated[Path, typer.Option(help="cache folder of the converted smollm2-135m")] = Path(".cache"),
 ) -> None:
     """Ask readers the real questions and their fictional twins, closed-book, and the twins with their documents."""
     try:
@@ -215,7 +214,7 @@ def rows(probe: Probe) -> list[tuple[str, ...]]:
 
 
 def show(probe: Probe) -> None:
-    """The numbers as a table."""
+    """The statistics as a table."""
     table = Table(*COLUMNS, title="contamination probe")
     for row in rows(probe):
         table.add_row(*row)

@@ -1,11 +1,11 @@
-"""What can be proved of an item without a reader: checks (a), (b), (e), and (d) from its ranks. Pure.
+"""The checks of an item that need no reader: (a), (b), (e), and (d) from its ranks. All functions are pure.
 
-Invariant: a check looks only at what will be released, at the seed and at the base corpus, never at how the item was
-made: the same checks judge every back end. Knows nothing of indexes; who searched tells the ranks.
+Invariant: a check uses only what will be released, the seed and the base corpus, never how the item was made: the same
+checks apply to every back end. The caller searches and passes the ranks.
 
-(a) no name of the seed survives, and no new title stands in the base or in another item; (b) a hop's document states
-the answer, and nothing in the documents says otherwise; (d) each hop's document is among the first k for the hop's own
-query; (e) hops, answer type and the word that asks are the seed's.
+(a) no name of the seed survives, and no new title is in the base or in another item; (b) a hop's document states the
+answer, and nothing in the documents contradicts it; (d) each hop's document ranks in the top k for the hop's own query;
+(e) hops, answer type and question word are the seed's.
 """
 
 import re
@@ -22,14 +22,14 @@ from reseek.rewards.answers import normalise_answer
 
 _SENTENCE = re.compile(r"(?<=[.!?])\s+")
 _ASKS = re.compile(r"\b(who|whom|whose|what|when|where|which|how many|how much|how|why|in what|on what)\b", re.I)
-# A sentence says the same of something else if so much of it is the same.
+# A sentence says the same of something else if at least this share of it is the same.
 _SAME = 0.85
 _FEWEST_WORDS = 4
 
 
 @dataclass
 class World:
-    """What an item is held against: the base's words and titles (normalised), and the titles of items before it."""
+    """The context of an item's checks: the base's words and titles (normalised), and the titles of earlier items."""
 
     lexicon: Lexicon
     base_titles: Set[str]
@@ -71,7 +71,7 @@ def real_names(draft: Draft, seed: Seed, lexicon: Lexicon) -> Problems:
     for name in dict.fromkeys(whole):
         if any(find_answer(name, text) for text in texts):
             yield Reason.LEAK, name
-    for title in titles:  # a name within a title, as in "List of NAME characters", also written small
+    for title in titles:  # a name within a title, as in "List of NAME characters", also in lower case
         for run in runs_of(words_of(title), title, lambda word: word.starts and lexicon.common(word.text)):
             name = title[run.words[0].begin : run.words[-1].end]
             several = sum(word.text not in SORT_WORDS for word in run.words) > 1
@@ -98,7 +98,7 @@ def real_names(draft: Draft, seed: Seed, lexicon: Lexicon) -> Problems:
 
 
 def titles_taken(draft: Draft, world: World) -> Problems:
-    """New titles that the base, or another item, has already."""
+    """New titles that the base or another item already has."""
     for document in draft.documents:
         title = normalise_answer(document.title)
         if title in world.base_titles:
@@ -117,8 +117,8 @@ def unstated(draft: Draft) -> Problems:
 
 
 def contradictions(draft: Draft) -> Problems:
-    """What speaks against the answer: two real names under one new name, a page that is not its source renamed, two
-    values for one fact, or a sentence that is the answer's with something else in its place."""
+    """Contradictions of the answer: two real names under one new name, a page that is not its source renamed, two
+    values for one fact, or the answer's sentence with something else in the answer's place."""
     owners: dict[str, str] = {}
     for pair in draft.fiction.entities:
         other = owners.setdefault(pair.fictional.lower(), pair.real)
@@ -155,7 +155,7 @@ def structure(draft: Draft, seed: Seed) -> Problems:
 
 
 def is_renamed(document: Document, draft: Draft) -> bool:
-    """Whether a page is its source word for word, but for the names and years of the fiction."""
+    """Whether a page is its source word for word, except for the names and years of the fiction."""
     reals: dict[str, set[str]] = {}
     for pair in draft.fiction.entities:
         reals.setdefault(pair.fictional, set()).add(pair.real)
@@ -199,7 +199,7 @@ def _rivals(draft: Draft) -> Problems:
 
 
 def _one_entity(one: str, other: str, kind: str) -> bool:
-    """Whether two real names may share a new one: a country's names do, and a name in other letters."""
+    """Whether two real names may share a new one: names of one country, or one name in other letters."""
     return kind == "nation" or one.lower() == other.lower()
 
 
@@ -220,5 +220,5 @@ def _finding(check: Check, *problems: Problems) -> Finding:
 
 
 def hop_documents(draft: Draft, hop: int) -> list[str]:
-    """The ids of the documents that serve a hop."""
+    """The ids of a hop's documents."""
     return [document.id for document in draft.documents if document.role is Role.HOP and document.hop == hop]

@@ -1,7 +1,7 @@
-"""Who reads: a question, with documents or without, answered by any policy.
+"""Readers: any policy that answers a question, with documents or without.
 
-Invariant: a reader sees the question and the documents that it is given, and nothing of gold answers or of which of the
-two worlds it is asked about. Knows nothing of scores.
+Invariant: a reader sees only the question and the documents that it is given, neither gold answers nor whether the
+question is real or fictional.
 """
 
 import re
@@ -69,7 +69,7 @@ class EndpointReader:
 
 
 def prompt(question: str, documents: Sequence[Document] = ()) -> str:
-    """What a reader is asked."""
+    """The prompt of a reader."""
     if not documents:
         return _CLOSED.format(question=question)
     pages = "\n\n".join(f"{document.title}\n{document.text}" for document in documents)
@@ -77,7 +77,7 @@ def prompt(question: str, documents: Sequence[Document] = ()) -> str:
 
 
 def first_line(text: str) -> str:
-    """The answer itself: the first line that holds anything, without an "Answer:" before it or a point at its end."""
+    """The answer itself: the first non-empty line, without a leading "Answer:" or a final full stop."""
     line = next((line.strip() for line in text.splitlines() if line.strip()), "")
     return re.sub(r"^(?:the )?answer(?: is)?:?\s*", "", line, flags=re.I).strip(" .\"'")
 
@@ -85,7 +85,7 @@ def first_line(text: str) -> str:
 def make_reader(named: str, base_url: str | None, cache: Any) -> Reader:
     """`smollm2-135m`, a folder or hub id (transformers), or with `base_url` the name of a model there.
 
-    Raises InputError where it can't be loaded.
+    Raises InputError if it can't be loaded.
     """
     if base_url:
         import os

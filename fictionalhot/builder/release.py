@@ -1,7 +1,7 @@
 """A release: the questions, their documents, the proofs, and a manifest that is written last.
 
-Invariant: a folder that holds `manifest.json` is complete, and its files depend on the items alone: no time, no path.
-Knows nothing of how items were made; the data card says it in the words of the back end.
+Invariant: a folder that has a `manifest.json` is complete, and its files depend on the items alone: no time, no path.
+How items were made is described in the data card, in the words of the back end.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ FORMAT = 1
 
 
 class Item(Record):
-    """One released item with everything that it was proved by. Lines of `items.jsonl`."""
+    """One released item with its proofs: a line of `items.jsonl`."""
 
     seed: Seed
     draft: Draft
@@ -31,25 +31,25 @@ class Item(Record):
 
 
 class Gate(Record):
-    """The gate report: what came in, what was lost where, what came out."""
+    """The gate report: how many items each stage received, rejected and passed on."""
 
     sampled: int
     drafted: int
     proved: int
-    """Passed (a), (b) and (e)."""
+    """Items that passed (a), (b) and (e)."""
     released: int
     """And (d)."""
     rejected: dict[str, dict[str, int]]
-    """Per stage and reason."""
+    """Rejections by stage and reason."""
     top_k: int
     recall_hop_query: float | None
-    """Of the candidates' hops: how many are found by their own query within top-k (what (d) asks)."""
+    """The share of the candidates' hops that their own query finds within top-k (check (d))."""
     recall_question: float | None
-    """Of the released hops: how many one search with the whole question finds within top-k."""
+    """The share of the released hops that one search with the whole question finds within top-k."""
 
     @property
     def shown(self) -> list[tuple[str, int, float]]:
-        """Stage, items left after it, their share of those before."""
+        """Each stage, the items left after it, and their share of those before."""
         counts = [("sampled", self.sampled), ("drafted", self.drafted), ("proved a, b, e", self.proved)]
         counts += [("found (d), released", self.released)]
         before = [self.sampled, *(count for _, count in counts)]
@@ -93,9 +93,10 @@ def write_release(
     corpus_fingerprint: str,
     cost: str = "",
 ) -> ReleaseManifest:
-    """Write a release into `folder`, replacing an older release there. Raises InputError where something else lies."""
+    """Write a release into `folder`, replacing an older release there. Raises InputError if the folder holds
+    something else."""
     if folder.exists() and any(folder.iterdir()) and not (folder / MANIFEST).is_file():
-        raise InputError(f"{folder}: holds something that is no release; name another --out")
+        raise InputError(f"{folder}: holds files that are not a release; name another --out")
     with replaced_folder(folder) as building:
         documents = [document for item in items for document in item.draft.documents]
         _lines(building / "questions.jsonl", (question_of(item.draft).model_dump(mode="json") for item in items))
@@ -131,7 +132,7 @@ def write_release(
 
 
 def read_items(folder: Path) -> list[Item]:
-    """The items of a release. Raises InputError where it is none."""
+    """The items of a release. Raises InputError if the folder is not a release."""
     if not (folder / MANIFEST).is_file():
         raise InputError(f"{folder}: no {MANIFEST} here; make a release with: python -m fictionalhot.builder.build")
     with (folder / "items.jsonl").open(encoding="utf-8") as file:

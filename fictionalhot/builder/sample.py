@@ -1,7 +1,7 @@
-"""Which seeds are tried: a stratified sample. Pure.
+"""A stratified sample of the seeds to try. Pure.
 
-Invariant: depends on the seeds, their ids and the random seed, not on their order; each stratum (set, number of hops,
-answer type) gets its turn until it is empty, so a rare form is as welcome as a frequent one.
+Invariant: depends on the seeds, their ids and the random seed, not on their order; the strata (set, number of hops,
+answer type) take turns until they are empty, so rare forms are sampled as often as frequent ones.
 """
 
 import random

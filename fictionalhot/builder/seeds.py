@@ -1,7 +1,7 @@
 """Seeds: real questions joined with the passages that answer them.
 
 Invariant: a seed's passages are those of the base corpus under its supporting titles, and one of them states an answer
-word for word; whatever can't be a seed is rejected with the reason. Knows nothing of how questions become fictional.
+word for word; a question that can't be a seed is rejected with the reason.
 """
 
 import re
@@ -16,7 +16,7 @@ from reseek.questions.record import Question, read_questions
 from reseek.rewards.answers import normalise_answer
 
 STAGE = "sample"
-# A page of Wikipedia may be cut into many passages; so many stand for a hop.
+# A page of Wikipedia may be cut into many passages; at most this many are used for a hop.
 PASSAGES_PER_HOP = 2
 _SEVERAL = re.compile(r"\band (?:when|where|who|what|why|which|how)\b", re.I)
 
@@ -46,9 +46,9 @@ def read_pages(corpus: str | Path) -> Pages:
 
 
 def read_seeds(paths: Iterable[str | Path], pages: Pages) -> tuple[list[Seed], list[Rejection]]:
-    """Every seed of these question files, and why the other questions are none.
+    """Every seed of these question files, and the rejections of the other questions.
 
-    Ids are `SET/ID`, where SET is the file's name up to its first point. Raises InputError for a bad file.
+    Ids are `SET/ID`, where SET is the file's name up to its first dot. Raises InputError for a bad file.
     """
     seeds: dict[str, Seed] = {}
     rejections: dict[str, Rejection] = {}
@@ -64,7 +64,7 @@ def read_seeds(paths: Iterable[str | Path], pages: Pages) -> tuple[list[Seed], l
 
 
 def make_seed(id: str, source: str, question: Question, pages: Pages) -> Seed:
-    """The question as a seed. Raises Rejected where it can't be one."""
+    """The question as a seed. Raises Rejected if it can't be one."""
     if all(normalise_answer(answer) in ("yes", "no") for answer in question.golden_answers):
         raise Rejected(Reason.ANSWER_YES_NO, question.golden_answers[0])
     missing = [title for title in question.supporting_titles if not pages[title]]
@@ -92,12 +92,12 @@ def make_seed(id: str, source: str, question: Question, pages: Pages) -> Seed:
 
 
 def _dates(kinds: set[AnswerType]) -> bool:
-    """A day and its year are one answer, more or less exactly given."""
+    """Whether two answers are compatible: a day and its year are one answer at two precisions."""
     return kinds - {AnswerType.PHRASE} == {AnswerType.DATE, AnswerType.YEAR}
 
 
 def _best(passages: Sequence[Passage], question: Question) -> tuple[Passage, ...]:
-    """The passages of a page that matter: those that state an answer, then those with more of the question's words."""
+    """The relevant passages of a page: those that state an answer, then those with more of the question's words."""
     wanted = set(normalise_answer(question.question).split())
 
     def worth(passage: Passage) -> tuple[bool, int]:

@@ -1,4 +1,4 @@
-"""Answers by their form: which type, and where they stand in a text. Pure; knows nothing of entities or worlds."""
+"""Answer types by form, and the positions of an answer in a text. All functions are pure."""
 
 import re
 
@@ -15,7 +15,7 @@ _TOKEN = re.compile(r"\w+|[^\w\s]")
 
 
 def answer_type(answer: str) -> AnswerType:
-    """The type of an answer as it is written."""
+    """The type of an answer by its written form."""
     text = answer.strip()
     if normalise_answer(text) in ("yes", "no"):
         return AnswerType.YES_NO
@@ -29,7 +29,7 @@ def answer_type(answer: str) -> AnswerType:
 
 
 def find_answer(answer: str, text: str) -> list[tuple[int, int]]:
-    """Where an answer stands in a text, at word boundaries, whatever its capitals, punctuation and articles."""
+    """The positions of an answer in a text, at word boundaries, ignoring case, punctuation and articles."""
     words = normalise_answer(answer).split()
     if not words:
         return []
@@ -51,12 +51,12 @@ def find_answer(answer: str, text: str) -> list[tuple[int, int]]:
 
 
 def _same(answer: str, surface: str) -> bool:
-    """Whether two writings are one answer: the field's normalisation, but 1,542 people are not the year 1542."""
+    """Whether two strings are the same answer: by the usual normalisation, except that 1,542 is not the year 1542."""
     if _YEAR.fullmatch(answer.strip()) and not _YEAR.fullmatch(surface):
         return False
     return normalise_answer(answer) == normalise_answer(surface)
 
 
 def states(text: str, answers: tuple[str, ...]) -> bool:
-    """Whether one of the answers stands in the text."""
+    """Whether the text contains one of the answers."""
     return any(find_answer(answer, text) for answer in answers)

@@ -1,7 +1,7 @@
-"""What flows between the stages of the builder: seed -> fiction -> draft -> item, or a rejection on the way.
+"""The records of the builder's stages: seed -> fiction -> draft -> item, or a rejection on the way.
 
-Invariant: a record is never changed after it was made, and holds everything that the next stage needs: a build killed
-between two stages goes on from the records on disk. Knows nothing of how a stage does its work.
+Invariant: a record is immutable and holds everything that the next stage needs: a build killed between two stages
+resumes from the records on disk.
 """
 
 from enum import StrEnum
@@ -13,7 +13,7 @@ from reseek.frozen import Record
 
 
 class AnswerType(StrEnum):
-    """What an answer is, told by its form alone."""
+    """The type of an answer, decided by its form alone."""
 
     NAME = "name"
     """At least one capitalised word."""
@@ -22,22 +22,22 @@ class AnswerType(StrEnum):
     YEAR = "year"
     """A year alone."""
     NUMBER = "number"
-    """Digits that are no year."""
+    """Digits that are not a year."""
     YES_NO = "yes_no"
-    """Yes or no: nothing that documents could state."""
+    """Yes or no, which documents can't state."""
     PHRASE = "phrase"
-    """Common words: they belong to no entity, so they can't be made fictional."""
+    """Common words, which name no entity and so can't be made fictional."""
 
 
 class Kind(StrEnum):
-    """What a name names; decides the sound of its fictional twin."""
+    """The kind of thing that a name names; decides the sound of its fictional twin."""
 
     PERSON = "person"
     PLACE = "place"
     ORGANISATION = "organisation"
     WORK = "work"
     NATION = "nation"
-    """A country, or the adjective made of it."""
+    """A country, or its adjective."""
     ACRONYM = "acronym"
     NUMBER = "number"
     """A quantity that is asked for."""
@@ -45,7 +45,7 @@ class Kind(StrEnum):
 
 
 class Role(StrEnum):
-    """Why a document is in the corpus."""
+    """The purpose of a document in the corpus."""
 
     HOP = "hop"
     """One reasoning step needs it."""
@@ -54,12 +54,12 @@ class Role(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why an item was rejected, by the stage that did it."""
+    """The reason why a stage rejected an item."""
 
     ANSWER_YES_NO = "answer_yes_no"
     """sample: yes or no can't be stated in a document."""
     ANSWER_PHRASE = "answer_phrase"
-    """sample: the answer is common words, which stay what they are."""
+    """sample: the answer is common words, which are not renamed."""
     ANSWER_MIXED = "answer_mixed"
     """sample: the question asks for several things at once, or its gold answers are of different types."""
     PASSAGES_UNKNOWN = "passages_unknown"
@@ -69,21 +69,21 @@ class Reason(StrEnum):
     ANSWER_UNCHANGED = "answer_unchanged"
     """fictionalise: the answer would stay the seed's own."""
     ANSWER_COUNTABLE = "answer_countable"
-    """fictionalise: a number that the documents may also show otherwise: a small one by a list, another by a sum."""
+    """fictionalise: a number that the documents may also imply: a small one by a list's length, another by a sum."""
     QUESTION_UNANCHORED = "question_unanchored"
-    """fictionalise: the question names nothing, so it would stay the seed's own."""
+    """fictionalise: the question contains no name, so it would stay the seed's own."""
     QUESTION_NAME_UNKNOWN = "question_name_unknown"
-    """fictionalise: the question names something that the documents don't."""
+    """fictionalise: the question has a name that the documents don't have."""
     ABOUT_WORDS = "about_words"
     """fictionalise: the question is about spelling, letters or the meaning of a name, which a new name changes."""
     TITLE_COMMON = "title_common"
-    """fictionalise: a supporting page (or the answer) is a common thing, of which there is no fictional twin."""
+    """fictionalise: a supporting page (or the answer) is a common thing, which has no fictional twin."""
     FOREIGN_SCRIPT = "foreign_script"
-    """fictionalise: names in letters that we can't replace."""
+    """fictionalise: names in a script that can't be replaced."""
     REFUSED = "refused"
     """fictionalise / document: the language model declined."""
     MALFORMED = "malformed"
-    """fictionalise / document: the language model's answer is not what was asked for, also after a second try."""
+    """fictionalise / document: the language model's answer is malformed, even after a second try."""
     TRUNCATED = "truncated"
     """fictionalise / document: the language model's answer is cut off."""
     TOO_FEW_DOCUMENTS = "too_few_documents"
@@ -91,7 +91,7 @@ class Reason(StrEnum):
     LEAK = "leak"
     """prove (a): a real name survives."""
     TITLE_TAKEN = "title_taken"
-    """prove (a): a new title stands in the base corpus, or in another item."""
+    """prove (a): a new title is in the base corpus or in another item."""
     CONTRADICTED = "contradicted"
     """prove (b): the documents state something else in the answer's place."""
     NOT_FOUND = "not_found"
@@ -101,7 +101,7 @@ class Reason(StrEnum):
 
 
 class Rejected(Exception):
-    """An item can't go on. Carries the reason and one line of detail."""
+    """Raised when an item is rejected, with the reason and one line of detail."""
 
     def __init__(self, reason: Reason, detail: str = "") -> None:
         super().__init__(f"{reason.value}: {detail}")
@@ -109,7 +109,7 @@ class Rejected(Exception):
 
 
 class Rejection(Record):
-    """A rejected item, kept."""
+    """The record of a rejected item."""
 
     id: str
     stage: str
@@ -131,7 +131,7 @@ class Seed(Record):
 
 
 class Renaming(Record):
-    """A real name as it stands in the text, and what stands in its place."""
+    """A real name as written in the text, and its replacement."""
 
     real: str
     fictional: str
@@ -139,18 +139,18 @@ class Renaming(Record):
 
 
 class Fiction(Record):
-    """The seed's question in a world of its own."""
+    """The seed's question as a fictional one."""
 
     id: str
     question: str
     golden_answers: tuple[str, ...]
     entities: tuple[Renaming, ...]
     year_shift: int = 0
-    """Added to every year. Differences between dates stay."""
+    """Added to every year, so differences between dates are kept."""
 
 
 class Fact(Record):
-    """What a document states, in the words of the language model that wrote it."""
+    """A fact that a document states, in the words of the language model that wrote it."""
 
     subject: str
     relation: str
@@ -165,9 +165,9 @@ class Document(Record):
     text: str
     role: Role
     hop: int | None = None
-    """From 0: which hop it serves; None for a distractor."""
+    """Its hop, from 0; None for a distractor."""
     source: Passage | None = None
-    """The real passage that it is a renamed copy of, where it is one."""
+    """The real passage of which it is a renamed copy, if any."""
     facts: tuple[Fact, ...] = ()
 
     def passage(self) -> Passage:
@@ -175,12 +175,12 @@ class Document(Record):
 
 
 class Draft(Record):
-    """A fiction with its documents: what is to be proved."""
+    """A fiction with its documents, before it is proved."""
 
     fiction: Fiction
     documents: tuple[Document, ...]
     hop_queries: tuple[str, ...] = ()
-    """What an agent would search for at each hop."""
+    """The query that an agent would send at each hop."""
 
     @property
     def hops(self) -> tuple[Document, ...]:
@@ -188,12 +188,12 @@ class Draft(Record):
 
 
 class Check(StrEnum):
-    """What an item must prove."""
+    """The checks that an item must pass."""
 
     NO_REAL_NAME = "a"
-    """No name of the seed survives; no title or name stands in the base."""
+    """No name of the seed survives; no title or name is in the base."""
     STATED = "b"
-    """The documents state the answer and nothing against it."""
+    """The documents state the answer and don't contradict it."""
     READER = "c"
     """A reader answers with the documents and not without them."""
     FOUND = "d"

@@ -1,8 +1,8 @@
 """Seeds made fictional by a language model: one request for the question, one for its pages.
 
-Invariant: an item ends as a draft or as a rejection whose reason says what the model did; a malformed answer gets one
-second try that tells the model what was wrong. What the model claims is proved by `fictionalhot.builder.prove` like
-anything else. Knows nothing of HTTP. """
+Invariant: an item ends as a draft or as a rejection whose reason says what the model did; after a malformed answer the
+model gets one second try with the error. What the model claims is checked by `fictionalhot.builder.prove`, as for every
+back end."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -46,7 +46,7 @@ class NamePair(_Form):
 
 
 class QuestionAnswer(_Form):
-    """What the model writes first."""
+    """The model's first answer: the fictional question."""
 
     entities: list[NamePair]
     question: str
@@ -67,7 +67,7 @@ class Page(_Form):
 
 
 class PagesAnswer(_Form):
-    """What the model writes then."""
+    """The model's second answer: the pages."""
 
     pages: list[Page]
 
@@ -118,7 +118,7 @@ class OpenAIBackend:
 
 
 def estimate(seeds: Sequence[Seed], config: LlmConfig) -> tuple[int, int, float]:
-    """(prompt tokens, completion tokens, cost) of these seeds, about: nothing is asked."""
+    """An estimate of (prompt tokens, completion tokens, cost) for these seeds, without any request."""
     prompt = 0.0
     for seed in seeds:
         fiction = Fiction(id=seed.id, question=seed.question, golden_answers=seed.golden_answers, entities=())
@@ -171,7 +171,7 @@ async def _asked(client: LlmClient, messages: list[dict[str, str]], form: type[F
 
 
 def _read(answer: Answer, form: type[Form]) -> Form:
-    """Raises Rejected for a refusal or an answer cut off, ValidationError for one that is not the form's."""
+    """Raises Rejected for a refusal or a truncated answer, ValidationError for one of another form."""
     if answer.refusal or answer.finish == "content_filter":
         raise Rejected(Reason.REFUSED, answer.refusal or answer.finish)
     if answer.finish == "length":

@@ -1,7 +1,7 @@
 """A seed's question, answers and pages under one renaming.
 
-Invariant: a pure function of the seed, the random seed and the base corpus's words: called again, it gives the same.
-What it can't make fictional is rejected with the reason. Knows nothing of indexes or of files.
+Invariant: a pure function of the seed, the random seed and the base corpus's words. A question that it can't make
+fictional is rejected with the reason.
 """
 
 import html
@@ -31,7 +31,7 @@ from fictionalhot.offline.renaming import Renamer, stays
 from fictionalhot.offline.words import latin, words_of
 from reseek.rewards.answers import normalise_answer
 
-# Multiples of ten, so that decades stay decades; backwards, so that no date lies in the future.
+# Multiples of ten, so that decades stay decades; backwards, so that no date is in the future.
 _SHIFTS = (-70, -60, -50, -40, -30)
 _SMALLEST_NUMBER = 20  # a smaller one may be the length of a list that the page gives
 DISTRACTORS = 2
@@ -61,7 +61,7 @@ class Offline:
         return _Work(self, seed).fiction()
 
     def document(self, seed: Seed, neighbours: Sequence[Passage]) -> Draft:
-        """The pages of every hop, and distractors out of real passages that tell of the same names."""
+        """The pages of every hop, and distractors made of real passages that mention the same names."""
         return _Work(self, seed, neighbours).draft()
 
 
@@ -87,7 +87,7 @@ class _Work:
             raise Rejected(Reason.ANSWER_NOT_STATED, f"{self.seed.golden_answers[0]} is no answer to this question")
         question = self._question()
         answers = self._answers()
-        # In a comparison every answer stands in the question; otherwise one that does is an alias by mistake.
+        # In a comparison every answer is in the question; otherwise an answer in the question is an alias by mistake.
         answers = tuple(answer for answer in answers if not states(question, (answer,))) or answers
         return Fiction(
             id=self.seed.id,
@@ -146,7 +146,7 @@ class _Work:
         return tuple(found)
 
     def _changed(self, old: str, new: str) -> bool:
-        """Whether the answer became another one: of a name, no word that could be a name stays."""
+        """Whether the answer changed: no word of a name that could itself be a name is kept."""
         if old == new:
             return False
         if self.seed.answer_type is not AnswerType.NAME:
@@ -178,14 +178,14 @@ class _Work:
         return [self.renamer.rewrite(f"{p.title}. {p.text}").text for p in self.passages]
 
     def _shift(self, rng: random.Random) -> int:
-        """By how many years everything is earlier: by none that makes a real answer's year of another one."""
+        """The shift of all years, chosen so that no year becomes that of a real answer."""
         years = {int(year) for p in self.passages for year in _YEARS.findall(p.text + p.title)}
         real = {int(year) for answer in self.seed.golden_answers for year in _YEARS.findall(answer)}
         shifts = rng.sample(_SHIFTS, len(_SHIFTS))
         return next((shift for shift in shifts if not real & {year + shift for year in years}), shifts[0])
 
     def _force(self, phrase: str) -> None:
-        """A name all of whose words would stay ("The King", "Tower Bridge") is replaced as a whole, if it is one."""
+        """Replace as a whole a name all of whose words would be kept ("The King", "Tower Bridge")."""
         words = words_of(phrase)
         capitals = [word for word in words if word.capital]
         if len(capitals) < 2 and not any(letter.isdigit() for letter in phrase):
@@ -199,7 +199,7 @@ class _Work:
                     self._renumber(passage, begin, end)
 
     def _renumber(self, passage: Passage, begin: int, end: int) -> None:
-        """Another number for the one that is asked for, where nothing else on the page depends on it."""
+        """Another number in place of the answer, if no other number of the page depends on it."""
         surface = passage.text[begin:end]
         numbers = re.findall(r"\d+(?:,\d{3})*(?:\.\d+)?", surface)
         plain = numbers[0].replace(",", "") if len(numbers) == 1 else ""
@@ -218,7 +218,7 @@ class _Work:
     # --- the pages
 
     def _distractors(self, fiction: Fiction, titles: set[str]) -> Iterator[Document]:
-        """Neighbours under new titles that don't state the answer; first those whose title shares a name."""
+        """Similar passages under new titles that don't state the answer; first those whose title shares a name."""
         names = {pair.real.lower() for pair in fiction.entities if pair.kind is not Kind.NATION}
 
         def far(passage: Passage) -> bool:
@@ -246,12 +246,12 @@ class _Work:
 
 
 def _in_a_sum(number: int, others: set[int]) -> bool:
-    """Whether two others add up to it, or it and another to a third: those would not any more."""
+    """Whether two others add up to it, or it and another to a third; changing it would break that sum."""
     return any(number - other in others or number + other in others for other in others)
 
 
 def _cleaned(passage: Passage) -> Passage:
-    """Without brackets that hold another script or a pronunciation, and without the marks of HTML."""
+    """The text without brackets that hold another script or a pronunciation, and without HTML tags."""
 
     def kept(found: re.Match[str]) -> str:
         return found.group() if latin(found.group()) and not _SPOKEN.search(found.group()) else ""

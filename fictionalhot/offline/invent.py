@@ -1,6 +1,6 @@
 """New words for old names, with a sound by kind.
 
-Invariant: a word is given once, and only if `taken` says that nobody else has it. Knows nothing of texts.
+Invariant: a word is given out once, and only if `taken` says that it is not in use.
 """
 
 import random
@@ -21,7 +21,7 @@ _LETTERS = "BDFGHKLMNPRSTVZ"
 
 
 class Inventor:
-    """Gives out words that nobody has."""
+    """A source of unused words."""
 
     def __init__(self, rng: random.Random, taken: Callable[[str], bool]) -> None:
         self._rng, self._taken = rng, taken
@@ -35,11 +35,11 @@ class Inventor:
         )
 
     def acronym(self, length: int) -> str:
-        """Capital letters; one more than the length where those of that length are all in use."""
+        """Capital letters; one letter longer if those of that length are all in use."""
         return self._fresh(lambda tries: "".join(self._rng.choices(_LETTERS, k=length + tries // 50)))
 
     def number(self, like: int, others: Collection[int]) -> int | None:
-        """Another number of about the same size, as round, and in the same place among `others`; None if there is
+        """Another number of about the same size, equally round, with the same rank among `others`; None if there is
         none."""
         zeros = len(str(like)) - len(str(like).rstrip("0"))
         step = 10 ** min(zeros, max(0, len(str(like)) - 2))  # 4,000 may become 3,700
@@ -51,7 +51,7 @@ class Inventor:
         return self._rng.choice(free) if free else None
 
     def claim(self, word: str) -> bool:
-        """Take a word that the caller made; False where somebody has it."""
+        """Reserve a word that the caller made; False if it is in use."""
         if word.lower() in self._given or self._taken(word):
             return False
         self._given.add(word.lower())

@@ -1,14 +1,14 @@
-"""The words that the rules of the offline back end know beforehand. Data only."""
+"""The word lists of the offline back end's rules. Data only."""
 
 MONTHS = frozenset("January February March April May June July August September October November December".split())
 DAYS = frozenset("Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split())
 ROMAN = frozenset("I II III IV V VI VII VIII IX X XI XII XIII XIV XV XVI XVII XVIII XIX XX".split())
 CLOCK = frozenset("AM PM AD BC CE BCE A.D. B.C. a.m. p.m.".split())
-# Small words that may stand between the parts of a name.
+# Small words that may occur between the parts of a name.
 CONNECTORS = frozenset(
     "of the and in on at to for a an with de la le du des von van der den di da del dos el al y".split()
 )
-# Never a name by a capital at the beginning of a sentence, whatever corpus it is.
+# In no corpus a name because of a capital at the beginning of a sentence.
 FUNCTION_WORDS = CONNECTORS | frozenset(
     "who whom whose what when where which why how is are was were be been do does did has have had can could will"
     " would shall should may might must not no yes it its he him his she her they them their we us our you your i me"
@@ -17,7 +17,7 @@ FUNCTION_WORDS = CONNECTORS | frozenset(
     " another each every all both some any many much more most few one two three several only also even just still"
     " however".split()
 )
-# Words that say what a name names. They stay, so that the new name is one of the same sort.
+# Words that say what kind of thing a name names. They are kept, so that the new name is of the same kind.
 PLACE_WORDS = frozenset(
     "City County Township Town Village Borough District Province Region State Territory Island Islands Lake River"
     " Bay Sea Ocean Gulf Cape Mount Mountain Mountains Hills Hill Valley Creek Beach Harbor Harbour Park Forest"

@@ -1,7 +1,6 @@
-"""How a corpus writes each word: the only thing that tells a name from a common word without a language model.
+"""How often a corpus capitalises each word: this distinguishes names from common words without a language model.
 
-Invariant: counts depend on the passages alone, not on their order. A word that begins a sentence is counted in neither
-way. Knows nothing of particular names.
+Invariant: counts depend on the passages alone, not on their order. A word that begins a sentence is not counted.
 """
 
 import json
@@ -15,7 +14,7 @@ from fictionalhot.offline.words import words_of
 
 
 class Lexicon:
-    """Per lower-cased word: how often it is written small, and with a capital within a sentence."""
+    """Per lower-cased word: how often it is written in lower case, and with a capital within a sentence."""
 
     def __init__(self, small: dict[str, int], capital: dict[str, int]) -> None:
         self._small, self._capital = small, capital
@@ -31,7 +30,7 @@ class Lexicon:
                 else:
                     small[word.text] += 1
             for word in words_of(passage.title):
-                capital[word.text.lower()] += 0  # known, though a title's capitals say nothing
+                capital[word.text.lower()] += 0  # known, though capitals in a title are no evidence
         return cls(dict(small), dict(capital))
 
     def __contains__(self, word: str) -> bool:
@@ -39,19 +38,20 @@ class Lexicon:
         return word.lower() in self._small or word.lower() in self._capital
 
     def common(self, word: str) -> bool:
-        """Whether a capital at the beginning of a sentence would be expected of it: it is mostly written small."""
+        """Whether the word is mostly written in lower case, so that a capital at the start of a sentence is no
+        evidence."""
         if word.lower() in FUNCTION_WORDS:
             return True
         small = self._small.get(word.lower(), 0)
         return small > 0 and small >= self._capital.get(word.lower(), 0)
 
     def surely_name(self, word: str) -> bool:
-        """Whether it is a name even in a text without capitals: almost never written small."""
+        """Whether it is a name even in a text without capitals: almost never written in lower case."""
         small, capital = self._small.get(word.lower(), 0), self._capital.get(word.lower(), 0)
         return capital > 0 and small * 5 <= capital
 
     def dumps(self) -> str:
-        """What `load` reads."""
+        """The passages that `load` reads."""
         return json.dumps([self._small, self._capital], ensure_ascii=False)
 
     @classmethod

@@ -1,4 +1,4 @@
-"""What an agent would search for at each hop: the page's title and what the question asks. Pure."""
+"""The query that an agent would send at each hop: the page's title and the question's words. Pure."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from fictionalhot.offline.words import words_of
 
 
 def hop_queries(documents: Sequence[Document], fiction: Fiction) -> tuple[str, ...]:
-    """One query a hop: the title of its page, then the question's words that are neither names nor small."""
+    """One query per hop: the title of its page, then the question's words that are neither names nor stopwords."""
     names = {word.lower() for pair in fiction.entities for word in pair.fictional.split()}
     asked = [word.text for word in words_of(fiction.question)]
     asked = [word for word in asked if word.lower() not in names | FUNCTION_WORDS]

@@ -1,11 +1,11 @@
-"""Which name becomes which, and a text rewritten by it.
+"""A renaming: the map from old names to new ones, and the rewriting of a text by it.
 
-Invariant: different words get different words, a word the same one everywhere in an item, and no new word stands in the
-base corpus; so the rewriting can be undone, and says what the text said. Words that tell what a thing is (City, Award,
-President), months, small words between names and single letters stay.
+Invariant: different words get different words, a word the same one everywhere in an item, and no new word is in the
+base corpus; so the rewriting can be undone and keeps the text's meaning. Generic words (City, Award, President),
+months, small words between names and single letters are kept.
 
-A capital within a sentence makes a name; at the beginning of one the lexicon decides, or that the word leads a name
-that was seen elsewhere in the item. Knows nothing of seeds, answers or documents.
+A capital within a sentence makes a name; at the beginning of one the lexicon decides, or that the word begins a name
+that was seen elsewhere in the item.
 """
 
 import re
@@ -21,7 +21,7 @@ from fictionalhot.offline.spans import Run, is_work, kind_of, runs_of
 from fictionalhot.offline.words import Word, words_of
 
 _KEPT = MONTHS | DAYS | ROMAN | CLOCK | SORT_WORDS | {word.capitalize() for word in CONNECTORS}
-# A year, and the second of a range that is written with two digits. No part of a longer number.
+# A year, or the two-digit second year of a range; not part of a longer number.
 _YEAR = re.compile(r"(?<![\d,.$£€])(1\d{3}|20\d{2})(?:([–-])(\d{2})(?!\d))?(?![\d,]*\d|\.\d)")
 _NATION_NAMES = {name: names for names, _ in NATIONS for name in names}
 _NATION_ADJECTIVES = {word: names for names, words in NATIONS for word in words}
@@ -29,13 +29,13 @@ _NATION_ADJECTIVES = {word: names for names, words in NATIONS for word in words}
 
 @dataclass(frozen=True)
 class Piece:
-    """A stretch of a text and what stands in its place."""
+    """A span of a text and its replacement."""
 
     begin: int
     end: int
     new: str
     named: bool
-    """Whether a name was replaced (a year or a number otherwise)."""
+    """Whether a name was replaced (otherwise a year or a number)."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Rewritten:
         return self.between(0, len(self.source))
 
     def between(self, begin: int, end: int) -> str:
-        """What became of a stretch of the source. A piece that it cuts is taken whole."""
+        """The rewritten text of a span of the source. A piece that it cuts is taken as a whole."""
         parts, at = [], begin
         for piece in self.pieces:
             if piece.end <= begin or piece.begin >= end:
@@ -60,7 +60,7 @@ class Rewritten:
         return "".join([*parts, self.source[at : max(at, end)]])
 
     def covers(self, begin: int, end: int) -> bool:
-        """Whether a name was replaced within a stretch of the source."""
+        """Whether a name was replaced within a span of the source."""
         return any(piece.named and piece.begin < end and piece.end > begin for piece in self.pieces)
 
 
@@ -104,12 +104,12 @@ class Renamer:
         self._match_acronyms([run for run, _ in found])
 
     def force(self, phrase: str, kind: Kind) -> None:
-        """Replace a phrase as a whole, where its words alone would stay."""
+        """Replace a phrase as a whole if its single words would be kept."""
         self._phrases.setdefault(phrase, (" ".join(self.inventor.word(kind) for _ in range(2)), kind))
 
     def rewrite(self, text: str, *, question: bool = False, small: bool = False) -> Rewritten:
-        """The text with its names replaced. In a `question`, known names of several words are found whatever their
-        letters; `small`: it is written without capitals, then those of one word are found too."""
+        """The text with its names replaced. In a `question`, known names of several words are found in any
+        case; `small`: the text has no capitals, and names of one word are found too."""
         pieces = self._phrase_pieces(text)
         taken = [(piece.begin, piece.end) for piece in pieces]
         words = [word for word in words_of(text) if not any(b < word.end and word.begin < e for b, e in taken)]
@@ -136,7 +136,7 @@ class Renamer:
 
     @property
     def entities(self) -> tuple[Renaming, ...]:
-        """Everything that is replaced, longest first."""
+        """All replaced phrases, longest first."""
         named = {**self._words, **self._phrases, **{a: (b, Kind.NUMBER) for a, b in self.numbers.items()}}
         pairs = [Renaming(real=real, fictional=new, kind=kind) for real, (new, kind) in named.items()]
         return tuple(sorted(pairs, key=lambda pair: (-len(pair.real), pair.real)))
@@ -144,7 +144,7 @@ class Renamer:
     # --- learning
 
     def _leads_nothing(self, word: Word) -> bool:
-        """Whether a capital that begins a sentence says nothing."""
+        """Whether a capital at the beginning of a sentence is no evidence of a name."""
         return word.starts and (self.lexicon.common(word.text) or word.text in _KEPT)
 
     def _of_title(self, word: Word, words: list[Word], seen: set[str], work: bool) -> bool:
@@ -202,7 +202,7 @@ class Renamer:
                 self._nation(names)
 
     def _nation(self, names: tuple[str, ...]) -> None:
-        """All names of a country become one, its adjectives one that is made of it."""
+        """All names of a country get one new name, its adjectives one derived from it."""
         new = self.inventor.word(Kind.NATION)
         for name in names:
             (self._phrases if " " in name or "." in name else self._words)[name] = (new, Kind.NATION)
@@ -213,7 +213,7 @@ class Renamer:
             (self._phrases if " " in adjective else self._words)[adjective] = (made, Kind.NATION)
 
     def _match_acronyms(self, runs: list[Run]) -> None:
-        """An acronym whose words are known becomes that of their new names."""
+        """An acronym whose words are known becomes the acronym of their new names."""
         for word, (_, kind) in list(self._words.items()):
             if kind is not Kind.ACRONYM or "." in word:
                 continue
@@ -245,7 +245,7 @@ class Renamer:
         return pieces
 
     def _leads(self, word: Word, following: Word | None, text: str) -> bool:
-        """Whether a common word at the beginning of a sentence is a name all the same."""
+        """Whether a common word at the beginning of a sentence is a name nevertheless."""
         pair = following is not None and (word.text.lower(), following.text.lower()) in self._pairs
         stands_alone = text == word.text or re.match(r"[”\"]?\s+(?:is|was|are|were)\b", text[word.end :]) is not None
         return pair or (word.text in self._alone and stands_alone)
@@ -284,7 +284,7 @@ def stays(word: str) -> bool:
 
 
 def _reach(run: tuple[str, ...], words: list[Word]) -> int:
-    """How many of these words, from the first on, write a run with small words between; 0 where they don't."""
+    """How many of these words, from the first on, make up a run with small words between; 0 if they don't."""
     at = 0
     for number, word in enumerate(words):
         if word.text.lower() == run[at]:
@@ -301,5 +301,5 @@ def _acronym(word: str) -> bool:
 
 
 def _core(title: str) -> str:
-    """A title without the words in brackets that tell it from its namesakes."""
+    """A title without its disambiguation in brackets."""
     return re.sub(r"\s*\([^)]*\)\s*$", "", title)

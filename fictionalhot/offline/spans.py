@@ -1,7 +1,7 @@
-"""Runs of capitalised words: the names of a text, as far as capitals tell. Pure.
+"""Runs of capitalised words: the names of a text, as far as capitals show them. Pure.
 
-A run goes on over small connecting words ("of", "the", "de") where a capital follows, and ends at punctuation other
-than an initial's point or a hyphen. Knows nothing of what becomes of a name.
+A run continues over small connecting words ("of", "the", "de") if a capital follows, and ends at punctuation other
+than an initial's full stop or a hyphen.
 """
 
 import re
@@ -44,7 +44,7 @@ class Run:
 
 
 def runs_of(words: list[Word], text: str, leads_nothing: Callable[[Word], bool]) -> list[Run]:
-    """The names of a text. `leads_nothing` says of a word whether its capital only begins a sentence."""
+    """The names of a text. `leads_nothing` says whether a word's capital only marks the beginning of a sentence."""
     runs: list[Run] = []
     current: list[Word] = []
     last: Word | None = None
@@ -67,13 +67,13 @@ def runs_of(words: list[Word], text: str, leads_nothing: Callable[[Word], bool])
 
 
 def is_work(name: str, text: str) -> bool:
-    """Whether a text begins by calling this a film, a song, a book or the like."""
+    """Whether a text begins by calling its subject a film, a song, a book or the like."""
     begin = text.find(name)
     return 0 <= begin < 4 and _WORK_AFTER.match(text[begin + len(name) :]) is not None
 
 
 def kind_of(run: Run, text: str, *, in_title: bool = False) -> Kind:
-    """A guess from the run's own words and its neighbours. It decides only how a new name sounds."""
+    """The kind guessed from the run's own words and its neighbours. It decides only the sound of the new name."""
     own = {word.text for word in run.words}
     before, after = text[: run.words[0].begin][-30:], text[run.words[-1].end :][:80]
     if own & (ORGANISATION_WORDS - PLACE_WORDS):

@@ -1,4 +1,4 @@
-"""Text as words with their places. Knows nothing of which are names. Pure."""
+"""Tokenisation of a text into words with their positions. Pure."""
 
 import re
 import unicodedata
@@ -15,7 +15,7 @@ _ABBREVIATIONS = frozenset(
 
 @dataclass(frozen=True)
 class Word:
-    """`starts` says whether it begins a sentence, where a capital means nothing."""
+    """`starts`: it begins a sentence, so its capital is no evidence of a name."""
 
     text: str
     begin: int
@@ -29,7 +29,7 @@ class Word:
 
 
 def words_of(text: str) -> list[Word]:
-    """Every word of a text, in order. Digits are no words, nor is an ordinal's ending."""
+    """Every word of a text, in order. Digits and ordinal endings are not words."""
     return [
         Word(found.group(), found.start(), found.end(), _starts(text, found.start()))
         for found in WORD.finditer(text)

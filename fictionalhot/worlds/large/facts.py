@@ -1,7 +1,7 @@
-"""What is true in a universe: each fact a function of the seed and the entity.
+"""The facts of a universe: each one a function of the seed and the entity.
 
-Invariant: a relation has one value for an entity, nobody founds or writes before the age of twenty, and asking twice or
-in another order gives the same. Memory is bounded by a few hundred blocks. Knows nothing of sentences.
+Invariant: a relation has one value for an entity, nobody founds or writes before the age of twenty, and the order of
+queries does not matter. Memory is bounded by a few hundred blocks.
 """
 
 import datetime
@@ -21,7 +21,7 @@ _RIVERS = 5  # of a block
 
 
 class Relation(StrEnum):
-    """What a fact says of its entity."""
+    """The relations of facts."""
 
     ALIAS = "alias"
     """person -> another name; not every person has one"""
@@ -68,7 +68,7 @@ OF_KIND = {
 
 @dataclass(frozen=True)
 class _Block:
-    """What is drawn for a block without a look at another: values, and places in the blocks that links lead to."""
+    """The random draws of one block: values, and positions in the blocks that links lead to."""
 
     values: dict[tuple[Ref, Relation], int]
 
@@ -77,7 +77,7 @@ class Universe:
     """The facts of one seed and size."""
 
     def __init__(self, seed: int, entities: int) -> None:
-        """Raises InputError for a number of entities that can't be."""
+        """Raises InputError for an invalid number of entities."""
         self.seed, self.blocks = seed, blocks_of(entities)
         self.names = Names(seed)
         self._to = {link: Permutation(self.blocks, f"universe {seed} {link.value}") for link in LINKS}

@@ -1,7 +1,7 @@
 """Entities by number, in blocks of a hundred, and permutations of the blocks that links follow.
 
-Invariant: a link of a relation leads from block b to one block only, and no other block's lead there: both directions
-are one computation. Knows nothing of names or facts.
+Invariant: a relation's links lead from a block to exactly one block, and no two blocks share it: both directions are
+one computation.
 """
 
 import math
@@ -16,7 +16,7 @@ MOST = 1_000_000
 
 
 class Kind(StrEnum):
-    """What an entity is."""
+    """The kinds of entities."""
 
     PERSON = "person"
     TOWN = "town"
@@ -25,13 +25,13 @@ class Kind(StrEnum):
 
 
 PER_BLOCK = {Kind.PERSON: 48, Kind.TOWN: 12, Kind.COMPANY: 16, Kind.WORK: 24}
-# Where in a block each kind begins.
+# The first position of each kind in a block.
 _STARTS = {Kind.PERSON: 0, Kind.TOWN: 48, Kind.COMPANY: 60, Kind.WORK: 76}
 
 
 @dataclass(frozen=True, order=True)
 class Ref:
-    """An entity: its kind, its block, its place among its kind in the block."""
+    """An entity: its kind, its block, its position among its kind in the block."""
 
     kind: Kind
     block: int
@@ -39,7 +39,7 @@ class Ref:
 
     @property
     def number(self) -> int:
-        """Among all of its kind, from 0."""
+        """Its number among all entities of its kind, from 0."""
         return self.block * PER_BLOCK[self.kind] + self.place
 
     @property
@@ -54,14 +54,14 @@ def block_refs(block: int) -> list[Ref]:
 
 
 def blocks_of(entities: int) -> int:
-    """How many blocks so many entities make. Raises InputError."""
+    """The number of blocks for this number of entities. Raises InputError."""
     if not BLOCK <= entities <= MOST or entities % BLOCK:
         raise InputError(f"entities = {entities}: must be a multiple of {BLOCK} from {BLOCK} to {MOST:,}")
     return entities // BLOCK
 
 
 class Permutation:
-    """x -> a x + c modulo n with a that has an inverse: a shuffle that needs no memory."""
+    """x -> a x + c modulo n with an invertible a: a shuffle that needs no memory."""
 
     def __init__(self, size: int, salt: str) -> None:
         rng = random.Random(salt)
@@ -73,5 +73,5 @@ class Permutation:
         return (self._a * x + self._c) % self._size
 
     def back(self, y: int) -> int:
-        """The x that leads to y."""
+        """The x that is mapped to y."""
         return (self._back * (y - self._c)) % self._size

@@ -2,7 +2,7 @@
 
 Invariant: no two entities share a name or alias, whatever their kinds: each kind writes its names in a form of its own,
 and within a kind numbers are spread over the possible names by a permutation. A quarter of all people come in pairs
-whose names differ in one syllable. Knows nothing of facts.
+whose names differ in one syllable.
 """
 
 from fictionalhot.worlds.large.layout import PER_BLOCK, Kind, Permutation, Ref
@@ -10,7 +10,7 @@ from fictionalhot.worlds.small.names import SYLLABLES
 
 _COUNT = len(SYLLABLES)
 _WORDS = _COUNT**2
-_PAIRED = 12  # so many of a block's people, in pairs
+_PAIRED = 12  # the number of a block's people with paired names
 _PAIR_FIRSTS = 20  # first syllables of those; other people have the others
 TOWN_ENDINGS = ("burg", "wick", "stead", "ford", "haven", "mere", "holt", "dale", "gate", "bridge")
 TOWN_PREFIXES = ("", "Old ", "New ", "Upper ", "Lower ", "Port ")

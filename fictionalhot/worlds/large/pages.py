@@ -1,7 +1,7 @@
 """A page for each entity: its facts in sentences, each in one of several forms, in changing order.
 
 Invariant: a page states every fact of its entity and no fact of another one; so each fact is stated once in the
-universe. Knows nothing of questions.
+universe.
 """
 
 import random

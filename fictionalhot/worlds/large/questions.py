@@ -1,10 +1,8 @@
 """Questions about a universe, each with the program that answers it.
 
-Invariant: a question has one right answer (its gold answers are names of one thing); its program says in relations what
-it asks, and `fictionalhot.worlds.large.solve` runs it on written facts without this module. A question is a function of
-its number: any part of them can be made anew.
-
-Knows nothing of pages' words or of files.
+Invariant: a question has one right answer (its gold answers are names of one thing); its program states it in
+relations, and `fictionalhot.worlds.large.solve` runs it on written facts without this module. A question is a function
+of its number, so any part of them can be made again.
 """
 
 import random
@@ -40,14 +38,14 @@ _DESCRIBED: dict[Relation, tuple[str, ...]] = {
 
 
 class Form(StrEnum):
-    """What a question asks for."""
+    """The forms of questions."""
 
     CHAIN_1 = "chain1"
     """One relation of a named entity."""
     CHAIN_2 = "chain2"
     CHAIN_3 = "chain3"
     CHAIN_4 = "chain4"
-    """... of four, one leading to the next."""
+    """A chain of four relations."""
     COMPARISON = "comparison"
     """Which of two: born earlier, or with more inhabitants."""
     INTERSECTION = "intersection"
@@ -55,11 +53,11 @@ class Form(StrEnum):
     COUNT = "count"
     """How many books somebody wrote, or people of these pages were born in a town."""
     DATE = "date"
-    """How many years lie between a birth and a book or a company."""
+    """The number of years between a birth and a book or a company."""
 
 
 class Program(BaseModel):
-    """What a question asks, in names and relations."""
+    """A question in names and relations."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -81,7 +79,7 @@ def question(universe: Universe, number: int) -> Asked:
     """The question of this number. Forms come in turn."""
     rng = random.Random(f"universe {universe.seed} question {number}")
     form = list(Form)[number % len(Form)]
-    while True:  # a draw may allow no question: two people of one birthday, no book, ...
+    while True:  # a draw may not yield a question: two people with the same birthday, no book, ...
         made = _MAKERS[form](universe, form, rng)
         if made is not None:
             text, answers, program, hops = made
@@ -119,7 +117,7 @@ def _chain(universe: Universe, form: Form, rng: random.Random) -> _Made | None:
             asked = rng.choice(ASKED[relation]).format(of=text)
             return asked, answers, Program(form=form, names=(called,), relations=tuple(relations)), hops
         at = universe.link(at, relation)
-        if at in passed:  # the mayor's birthplace's mayor: a circle asks less than it seems
+        if at in passed:  # the mayor's birthplace's mayor: a circle has fewer hops than it seems
             return None
         passed.add(at)
         text = rng.choice(_DESCRIBED[relation]).format(of=text)

@@ -1,7 +1,7 @@
-"""Answers a question's program from written facts alone.
+"""A solver that answers a question's program from written facts alone.
 
-Invariant: knows the facts' file and nothing of how it was made: neither numbers, blocks nor the generator. It finds
-whether the facts contradict each other, whether a question has more than one answer, and which.
+Invariant: it uses the file of facts only, not the generator, so that it is an independent check. It finds
+contradictions between facts and all answers of a question.
 """
 
 from collections import defaultdict
@@ -9,14 +9,14 @@ from collections.abc import Iterable
 
 
 class Unsolvable(Exception):
-    """A contradiction in the facts, a name that is nobody's, or a question without one answer."""
+    """A contradiction in the facts, an unknown name, or a question without exactly one answer."""
 
 
 class Facts:
     """(subject, relation, value) triples, indexed both ways. Holds all of them: for universes that fit in memory."""
 
     def __init__(self, triples: Iterable[tuple[str, str, str]]) -> None:
-        """Raises Unsolvable where a relation has two values for a subject, or a name two owners."""
+        """Raises Unsolvable if a relation has two values for a subject, or a name two owners."""
         self._value: dict[tuple[str, str], str] = {}
         self._subjects: dict[tuple[str, str], list[str]] = defaultdict(list)
         self._owner: dict[str, str] = {}
@@ -29,7 +29,7 @@ class Facts:
             self._subjects[relation, value].append(subject)
 
     def of(self, name: str, relation: str) -> str:
-        """The value of a relation of whoever has this name."""
+        """The value of a relation of the entity with this name."""
         try:
             return self._value[self._owner[name], relation]
         except KeyError:
@@ -58,7 +58,7 @@ class Facts:
         return {str(int(self.of(names[0], when)) - int(birth.split()[-1]))}
 
     def names(self, subject: str) -> set[str]:
-        """A subject's name and alias; a plain value is its own."""
+        """A subject's name and alias; a plain value itself."""
         alias = self._value.get((subject, "alias"))
         return {subject, alias} if alias else {subject}
 

@@ -1,7 +1,7 @@
 """A universe as files: passages, questions, facts, and a manifest that is written last.
 
-Invariant: what is in memory does not grow with the universe; a folder with `universe.json` is complete, and its bytes
-depend on seed, sizes and the generator's version alone. Knows nothing of indexes.
+Invariant: memory does not grow with the universe; a folder with `universe.json` is complete, and its bytes depend on
+seed, sizes and the generator's version alone.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ MANIFEST = "universe.json"
 
 
 class UniverseManifest(BaseModel):
-    """`universe.json`: what made the files, and their hashes (sha256 by file name)."""
+    """`universe.json`: the parameters of the files, and their hashes (sha256 by file name)."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -41,7 +41,7 @@ def write_universe(folder: Path, entities: int, questions: int, seed: int) -> Un
         raise InputError(f"questions = {questions}: must not be negative")
     universe = Universe(seed, entities)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"{folder}: is there already; name another folder")
+        raise InputError(f"{folder}: already exists; name another folder")
     try:
         with new_folder(folder) as building, PatientBar("writing the universe", 2 * entities + questions) as bar:
             files: dict[str, str] = {}
@@ -75,7 +75,7 @@ def _facts(universe: Universe) -> Iterator[list[str]]:
 
 
 def _write(path: Path, records: Iterable[object], bar: PatientBar, done: int, weight: float = 1.0) -> tuple[int, str]:
-    """One JSON a line: (how many, sha256 of the file)."""
+    """Write one JSON value per line; returns (number of lines, sha256 of the file)."""
     digest, count = hashlib.sha256(), 0
     with path.open("wb") as file:
         for count, record in enumerate(records, start=1):

@@ -1,10 +1,8 @@
-"""The facts of one split of a world: people, towns, companies and works, and what is true of them.
+"""The facts of one split of a world: people, towns, companies and works with their relations.
 
 Invariant: every value that is an entity's name names an entity of the same split; each entity has exactly one value
 for each relation of its kind; no two entities have the same name. Names share their parts (first names, last names,
 town names behind Old / New, ...), so a query by a part finds the wrong namesake.
-
-Knows nothing of sentences, questions or files.
 """
 
 import random
@@ -25,7 +23,7 @@ WORK_SUFFIXES = ("Garden", "Mirror", "Song", "Winter", "Letters")
 
 
 class Relation(Enum):
-    """What a fact says of its entity. The value is the relation's name in a question's hops."""
+    """The relations of facts. The enum's value is the relation's name in a question's hops."""
 
     BIRTHPLACE = "birthplace"
     """person -> town"""
@@ -91,7 +89,7 @@ def relations_of(kind: type[Entity]) -> tuple[Relation, ...]:
 
 @dataclass(frozen=True)
 class Sizes:
-    """How many of each kind a split holds, and how many questions are asked of it."""
+    """The numbers of entities by kind, and of questions, of a split."""
 
     people: int
     towns: int
@@ -102,12 +100,12 @@ class Sizes:
     def __post_init__(self) -> None:
         for field in fields(self):
             if getattr(self, field.name) < 2:
-                raise InputError(f"{field.name}: {getattr(self, field.name)} is too few; a world needs at least 2")
+                raise InputError(f"{field.name}: {getattr(self, field.name)} is too small; a world needs at least 2")
 
 
 @dataclass(frozen=True)
 class Facts:
-    """One split's entities, in order of their making."""
+    """One split's entities, in order of creation."""
 
     split: Split
     people: tuple[Person, ...]
@@ -121,7 +119,7 @@ class Facts:
 
 
 def make_facts(split: Split, sizes: Sizes, rng: random.Random) -> Facts:
-    """A split's facts. Raises InputError where the split's names don't suffice for the sizes."""
+    """A split's facts. Raises InputError if the split has too few names for the sizes."""
     namer = Namer(split, rng)
     needed = _word_counts(sizes)
     if sum(needed) > namer.left:
@@ -161,5 +159,5 @@ def _pairs(left: list[str] | tuple[str, ...], right: list[str] | tuple[str, ...]
     """`count` distinct names of two words."""
     every = [f"{a} {b}" for a in left for b in right]
     if count > len(every):
-        raise InputError(f"{count} names wanted of {len(every)} that can be made")
+        raise InputError(f"{count} names are needed but only {len(every)} can be made")
     return rng.sample(every, count)

@@ -2,7 +2,7 @@
 
 Invariant: every syllable has exactly three letters (consonant, vowel, consonant), so a word splits into syllables in
 one way only; and a word belongs to one split, decided by its hash alone, so the names of two splits are disjoint
-whatever seeds made them. Knows nothing of what the words name.
+for any seeds.
 """
 
 import random
@@ -14,7 +14,7 @@ _VOWELS = "aeiou"
 _CODAS = "nlrmkt"
 _SYLLABLE_COUNT = 100
 SYLLABLE_LENGTH = 3
-# Three-letter words that a reader (or a filter) would stumble over.
+# Three-letter words that would distract a reader or trigger a filter.
 _UNWANTED = frozenset("fat gun hit nut put rat sin tit sun man men not but hen fuk kok dik kum suk kak lul".split())
 
 
@@ -22,11 +22,11 @@ class Split(Enum):
     """The parts of a world, with disjoint names."""
 
     TRAIN = "train"
-    """Learnt from. Six of ten words."""
+    """Used for training. Six of ten words."""
     VALIDATION = "validation"
-    """Looked at while developing. Two of ten words."""
+    """Used during development. Two of ten words."""
     TEST = "test"
-    """Reported. Two of ten words."""
+    """Used for reported results. Two of ten words."""
 
 
 def _inventory() -> tuple[str, ...]:
@@ -68,8 +68,8 @@ class Namer:
         return len(self._left)
 
     def words(self, count: int) -> list[str]:
-        """`count` words that no earlier call gave."""
+        """`count` words that no earlier call returned."""
         if count > len(self._left):
-            raise ValueError(f"{count} words wanted, {len(self._left)} are left")
+            raise ValueError(f"{count} words are needed, but only {len(self._left)} are left")
         given, self._left = self._left[:count], self._left[count:]
         return given

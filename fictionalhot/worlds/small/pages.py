@@ -3,8 +3,6 @@
 Invariant: a passage states every fact of its entity, names the entity at least once in its text, and states nothing
 about another entity that contradicts that entity's own passage. Other names appear only in roles that no question asks
 about (friend, director, mayor, ...): they are distractors.
-
-Knows nothing of questions, splits' files or retrieval.
 """
 
 import random
@@ -40,7 +38,7 @@ _PHRASINGS: dict[type[Entity], tuple[str, ...]] = {Person: _PERSON, Town: _TOWN,
 
 
 def render(entity: Entity, facts: Facts, rng: random.Random) -> str:
-    """The entity's passage. `facts` lends the other names."""
+    """The entity's passage. The other names are taken from `facts`."""
     own = vars(entity)
     return rng.choice(_PHRASINGS[type(entity)]).format(
         **own,

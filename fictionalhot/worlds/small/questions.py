@@ -3,8 +3,6 @@
 Invariant: the answer is the value of the last hop; the value of the first of two hops is the entity of the second; each
 hop names the passage that states it; no question is asked twice. As names are unique and relations have one value, a
 question has one right answer.
-
-Knows nothing of passages' words, agents or scores.
 """
 
 import random
@@ -59,7 +57,7 @@ def patterns() -> tuple[Pattern, ...]:
 def ask(facts: Facts, passage_ids: Mapping[str, str], count: int, rng: random.Random) -> list[Question]:
     """`count` distinct questions, half of them (rounded down) two-hop, in shuffled order with ids `SPLIT-00001`, ...
 
-    `passage_ids` gives each entity's passage. Raises InputError where the facts don't hold that many questions.
+    `passage_ids` gives each entity's passage. Raises InputError if the facts allow fewer questions.
     """
     entities = {entity.name: entity for entity in facts.entities}
     asked: list[Question] = []
@@ -67,7 +65,9 @@ def ask(facts: Facts, passage_ids: Mapping[str, str], count: int, rng: random.Ra
         forms = [pattern for pattern in patterns() if len(pattern.relations) == hops]
         drawn = [pair for _, pair in zip(range(wanted), _draws(forms, facts, rng), strict=False)]
         if len(drawn) < wanted:
-            raise InputError(f"{facts.split.value}: {wanted} {hops}-hop questions wanted, {len(drawn)} can be asked")
+            raise InputError(
+                f"{facts.split.value}: {wanted} {hops}-hop questions requested, but only {len(drawn)} can be asked"
+            )
         asked += [_question(entity, pattern, entities, passage_ids, rng) for pattern, entity in drawn]
     rng.shuffle(asked)
     return [

@@ -1,9 +1,7 @@
 """A world as files: one closed corpus of all splits' passages, questions for each split, and a manifest.
 
 Invariant: a folder that holds `world.json` is complete, and its bytes depend only on seed, sizes and the generator's
-version. It grows in a sibling folder, the manifest is written last, and one rename puts it in place.
-
-Knows nothing of indexes, agents or training.
+version. It is built in a sibling folder, the manifest is written last, and one rename puts it in place.
 """
 
 import hashlib
@@ -31,7 +29,7 @@ _KIND_NAMES: dict[type[Entity], str] = {Person: "person", Town: "town", Company:
 
 @dataclass(frozen=True)
 class WorldSizes:
-    """Sizes of the training split, and of validation and test (each)."""
+    """The sizes of the training split, and of validation and test (each)."""
 
     train: Sizes = Sizes(people=1200, towns=350, companies=450, works=500, questions=4000)
     held_out: Sizes = Sizes(people=190, towns=60, companies=70, works=80, questions=500)
@@ -44,7 +42,7 @@ DEFAULT_SIZES = WorldSizes()
 
 
 class WorldManifest(BaseModel):
-    """`world.json`: what made the files, and their hashes (sha256 by file name)."""
+    """`world.json`: the parameters of the files, and their hashes (sha256 by file name)."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -63,7 +61,7 @@ class WorldManifest(BaseModel):
 
 @dataclass(frozen=True)
 class WorldFiles:
-    """Where a complete world lies."""
+    """The folder and manifest of a complete world."""
 
     folder: Path
     manifest: WorldManifest
@@ -111,7 +109,7 @@ def make_split(split: Split, sizes: Sizes, seed: int) -> SplitWorld:
 def ensure_world(out_dir: str | Path, seed: int = 0, sizes: WorldSizes = DEFAULT_SIZES) -> WorldFiles:
     """The world of this seed and these sizes in `out_dir`, made now if the folder is absent or empty.
 
-    Raises InputError where the folder holds another world, a damaged one, or something else.
+    Raises InputError if the folder holds another world, a damaged one, or something else.
     """
     folder = Path(out_dir)
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
@@ -119,7 +117,7 @@ def ensure_world(out_dir: str | Path, seed: int = 0, sizes: WorldSizes = DEFAULT
     files = open_world(folder)
     if (files.manifest.seed, files.manifest.sizes) != (seed, sizes):
         raise InputError(
-            f"{folder}: holds the world of seed {files.manifest.seed}, or one of other sizes; name another folder"
+            f"{folder}: holds a world with another seed ({files.manifest.seed}) or other sizes; name another folder"
         )
     return files
 
@@ -141,7 +139,9 @@ def open_world(folder: str | Path) -> WorldFiles:
         )
     for name, digest in manifest.files.items():
         if not (folder / name).is_file() or _sha256(folder / name) != digest:
-            raise InputError(f"{folder / name}: is missing or differs from its hash in {MANIFEST}; make the world anew")
+            raise InputError(
+                f"{folder / name}: is missing or differs from its hash in {MANIFEST}; make the world again"
+            )
     return WorldFiles(folder, manifest)
 
 
