@@ -1,7 +1,7 @@
-"""Who is asked: retrievers behind one small protocol.
+"""Retrievers behind one small protocol.
 
-A retriever answers every query of a batch with at most k passages, best first, or raises SearchFailed. It knows
-nothing of episodes, tags or budgets.
+A retriever answers every query of a batch with at most k passages, best first, or raises SearchFailed. Episodes, tags
+and budgets are the caller's business.
 """
 
 from collections.abc import Sequence
@@ -12,16 +12,12 @@ from corpora.record import Hit
 
 class Search(Protocol):
     async def search(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
-        """Per query, in the order given, at most `k` (>= 1) hits, best first; [] where nothing matches.
+        """Per query, in the order given, at most `k` (>= 1) hits, best first; [] if nothing matches.
 
-        Raises SearchFailed when the back end gave no answer.
+        Raises SearchFailed if the back end did not answer.
         """
         ...
 
     def close(self) -> None:
-        """Give back what the search holds. A later search may open it again."""
+        """Release the retriever's resources. A later search may open them again."""
         ...
-
-
-
-

@@ -1,12 +1,10 @@
-"""Anserini's searcher for Python: a batch of queries goes in, one JSON text comes out.
+"""Anserini's searcher for Python: takes a batch of queries and returns one JSON text.
 
-Why text: what crosses from Java object by object costs up to 20 microseconds each under the interpreter's lock, which
-for three hits is a third of the search itself; Jackson, which stands in the same jar, writes the whole batch at once.
+Why text: each object passed from Java costs up to 20 microseconds under the interpreter's lock, which for three hits is
+a third of the search itself; Jackson, which is in the same jar, serialises the whole batch at once.
 
 Invariant: one Python thread at a time is in Java. pyjnius keeps the object of a call in the method's descriptor, which
 all threads share: two threads in Java at once get each other's results or crash the process (seen with 1.7.0).
-
-Knows nothing of what may be asked (`reseek.search.query`) nor of event loops (`reseek.search.lucene`).
 """
 
 import json
@@ -26,7 +24,7 @@ class Searcher:
     """An open index. Every method may be called from any thread; they wait for each other while in Java."""
 
     def __init__(self, index_dir: Path, k1: float, b: float) -> None:
-        """Raises `corpora.jvm.java_error()` where Lucene can't open the index."""
+        """Raises `corpora.jvm.java_error()` if Lucene can't open the index."""
         failure = java_error()  # starts Java, under a lock of its own
         with _in_java:
             self._failure = failure
@@ -36,7 +34,7 @@ class Searcher:
             self._write = _field_writer().writeValueAsString
 
     def search(self, queries: Sequence[str], k: int, threads: int) -> list[list[Hit]]:
-        """The hits of distinct queries, searched by so many Java threads. Raises `java_error()`."""
+        """The hits of distinct queries, searched by `threads` Java threads. Raises `java_error()`."""
         names = [str(number) for number in range(len(queries))]  # Anserini keeps one result per name
         with _in_java:
             hold_signals()
@@ -44,7 +42,7 @@ class Searcher:
                 found = self._searcher.batch_search(
                     self._as_list(*queries), self._as_list(*names), k, min(threads, len(queries))
                 )
-            except self._failure:  # it says how many failed, not why
+            except self._failure:  # the exception has the number of failures, not the reason
                 for query in queries:
                     self._searcher.search(query, k)
                 raise
@@ -58,13 +56,13 @@ class Searcher:
 
 
 def _field_writer() -> Any:
-    """Jackson, told to write the plain fields of Anserini's and Lucene's records, which are no beans."""
+    """Jackson, configured to write the plain fields of Anserini's and Lucene's records, which are not beans."""
     writer = java_class("com.fasterxml.jackson.databind.ObjectMapper")()
     what = java_class("com.fasterxml.jackson.annotation.PropertyAccessor")
     visible = java_class("com.fasterxml.jackson.annotation.JsonAutoDetect$Visibility")
     writer.setVisibility(what.ALL, visible.NONE)
     writer.setVisibility(what.FIELD, visible.ANY)
-    # How each field was indexed is of no interest and would be most of the text.
+    # How each field was indexed is not needed and would be most of the text.
     loader = java_class("java.lang.ClassLoader").getSystemClassLoader()
     kind = loader.loadClass("org.apache.lucene.index.IndexableFieldType")
     writer.configOverride(kind).setIsIgnoredType(java_class("java.lang.Boolean")(True))

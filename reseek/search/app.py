@@ -1,10 +1,9 @@
 """A retriever as a web application that speaks Search-R1's `POST /retrieve`.
 
-Invariant: every complete request gets exactly one reply: its result, or a status with one line in `detail`: 4xx for a
-request that is none or too large, 503 with Retry-After where coming again helps (not ready, too many waiting, no
-answer in time, the retriever failed), 500 for a mistake in here. An empty result means that nothing matches.
-
-Knows nothing of indexes, processes or signals (`reseek.search.service`, `reseek.search.serve_app`).
+Invariant: every complete request gets exactly one reply: its result, or a status with one line in `detail`: 4xx for an
+invalid or too large request, 503 with Retry-After if a retry can help (not ready, too many waiting, no answer in time,
+the retriever failed), 500 for a bug of the service. An empty result means that nothing matches. The process around the
+application is `reseek.search.service` or `reseek.search.serve_app`.
 """
 
 import asyncio
@@ -31,7 +30,7 @@ _DEFAULT = Limits()
 
 
 class _Refused(Exception):
-    """A request that gets no result: why, what its sender reads, and whether the rest of its body stays unread."""
+    """A request that gets no result: the outcome, the reply, and whether the rest of its body is left unread."""
 
     def __init__(self, outcome: Outcome, status: int, detail: str, *, unread: bool = False) -> None:
         super().__init__(detail)
@@ -39,7 +38,7 @@ class _Refused(Exception):
 
 
 class Desk:
-    """Where requests are accepted: what is waiting, whether the retriever is ready, and what was counted."""
+    """The state of the service: the number of waiting queries, whether the retriever is ready, and the metrics."""
 
     def __init__(self, search: Search, corpus: Mapping[str, Any], limits: Limits, at_once: int) -> None:
         self.corpus, self.limits, self.metrics = dict(corpus), limits, Metrics()
@@ -48,7 +47,7 @@ class Desk:
         self.ready = False
 
     async def warm_up(self) -> None:
-        """Ask the retriever for the first time, which opens what it needs. Raises SearchFailed."""
+        """Send the retriever its first query, which opens its resources. Raises SearchFailed."""
         await self.search.search(["warm up"], 1)
         self.ready = True
 
@@ -97,8 +96,8 @@ class Desk:
 
 
 class SearchApplication(FastAPI):
-    """FastAPI's, whose `POST /retrieve` goes straight to the desk: the layers before a route (error pages, contexts,
-    parameters) do nothing for it and cost as much as the desk itself."""
+    """FastAPI with a direct path for `POST /retrieve`: the layers before a route (error pages, contexts, parameters) do
+    nothing for it and cost as much as the request's own handling."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] == "/retrieve" and scope["method"] == "POST":
@@ -109,9 +108,9 @@ class SearchApplication(FastAPI):
 
 
 def make_app(search: Search, *, corpus: Mapping[str, Any], limits: Limits = _DEFAULT, at_once: int = 2) -> FastAPI:
-    """The application; `corpus` is what /healthz tells of it; the retriever works on `at_once` batches.
+    """The application; /healthz replies with `corpus`; the retriever works on `at_once` batches at the same time.
 
-    It serves when `app.state.desk.warm_up()` has been run, and closes the retriever when it ends."""
+    It serves after `app.state.desk.warm_up()`, and closes the retriever when it ends."""
     desk = Desk(search, corpus, limits, at_once)
 
     @contextlib.asynccontextmanager
@@ -127,7 +126,7 @@ def make_app(search: Search, *, corpus: Mapping[str, Any], limits: Limits = _DEF
     async def retrieve(request: Request) -> Response:
         return await desk.retrieve(request)
 
-    @app.get("/healthz", summary="200 when the index answers, with what it holds; else 503")
+    @app.get("/healthz", summary="200 with the index's facts when it answers; else 503")
     async def healthz() -> Response:
         return desk.health()
 
@@ -168,13 +167,13 @@ def _refusal(error: Exception, limits: Limits) -> _Refused:
             return _Refused(Outcome.MALFORMED, 422, str(error))
         case ClientDisconnect():
             return _Refused(Outcome.GONE, 400, "the request is incomplete", unread=True)
-        case TimeoutError():  # perhaps while its body was still coming
+        case TimeoutError():  # perhaps while its body was still being sent
             return _Refused(Outcome.TIMEOUT, 503, f"no answer within {limits.timeout_s:g} s", unread=True)
         case SearchFailed():
             _log.error("search failed: %s", error)
             return _Refused(Outcome.FAILED, 503, f"the search failed: {error}")
-    _log.exception("a mistake in the search service", exc_info=error)
-    return _Refused(Outcome.ERROR, 500, f"a mistake in the search service: {type(error).__name__}")
+    _log.exception("bug in the search service", exc_info=error)
+    return _Refused(Outcome.ERROR, 500, f"bug in the search service: {type(error).__name__}")
 
 
 def _detail(message: str) -> bytes:

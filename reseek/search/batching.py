@@ -1,4 +1,4 @@
-"""Queries that wait together are asked together.
+"""Batching of concurrent queries before a retriever.
 
 While a retriever answers, further queries collect; the next call takes what has come. Nobody waits for a batch to fill.
 Invariant: every caller gets what it would get alone, or its own failure: a batch is of one `k`, and the queries of a
@@ -18,7 +18,7 @@ from reseek.services.gathering import Lane, Lanes
 
 @dataclass(eq=False)
 class _Job:
-    """One caller's request. `asked`: how many of its queries have been taken into batches."""
+    """One caller's request. `asked`: the number of its queries that have been put into batches."""
 
     queries: list[str]
     k: int
@@ -38,7 +38,7 @@ class _Job:
 
 @dataclass(frozen=True)
 class _Part:
-    """What one batch takes of a job: `queries[start:stop]`."""
+    """A job's part in one batch: `queries[start:stop]`."""
 
     job: _Job
     start: int
@@ -52,8 +52,8 @@ class _Part:
 class BatchingSearch:
     """A `Search` over another: batches of at most `largest` queries, `at_once` of them under way at the same time.
 
-    Two at once keep a retriever busy that reads results out of one batch while it searches for the next. After a
-    failure of a kind in `final` nobody is asked again. `on_batch` is told each batch's size.
+    Two at once keep a retriever busy that reads the results of one batch while it searches for the next. After a
+    failure of a type in `final` no query is sent again. `on_batch` is called with each batch's size.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class BatchingSearch:
         self._lanes: Lanes[Lane[_Job]] = Lanes(Lane)
 
     async def search(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
-        """As `Search.search`. Raises ValueError for a request that is none before it could trouble others."""
+        """As `Search.search`. Raises ValueError for an invalid request before it is batched with others."""
         check_request(queries, k)
         if not queries:
             return []
@@ -94,7 +94,7 @@ class BatchingSearch:
         room, k = self.largest, None
         while lane.waiting and room:
             job = lane.waiting.popleft()
-            if job.answer.done():  # its caller has gone
+            if job.answer.done():  # its caller was cancelled
                 continue
             k = k or job.k
             if job.k != k:
@@ -125,7 +125,7 @@ class BatchingSearch:
             else:
                 for part in parts:
                     await self._ask([part])
-        except BaseException:  # this loop is ending, and all that wait in it
+        except BaseException:  # this loop is ending, with all callers in it
             for part in parts:
                 part.job.answer.cancel()
             raise

@@ -1,11 +1,10 @@
-"""A cache before a retriever: equal queries are asked once.
+"""A cache before a retriever: equal queries are sent once.
 
-Invariant: a caller gets what the retriever would answer now or answered earlier; a failure reaches all who wait for it
-and is never kept. Equal means the same cleaned query and the same k. Queries that are under way are waited for, not
-asked again. At most `entries` answers are kept, the least recently used ones go first.
+Invariant: a caller gets what the retriever would answer now or answered earlier; a failure reaches all callers that
+wait for it and is never cached. Equal means the same cleaned query and the same k. Queries in flight are awaited, not
+sent again. At most `entries` answers are kept; the least recently used are evicted.
 
-Per process: each worker has its own. Right only before a retriever whose answers don't change (a closed corpus).
-Knows nothing of who is asked.
+Each worker process has its own cache. It is correct only for a retriever whose answers don't change (a closed corpus).
 """
 
 import asyncio
@@ -24,7 +23,7 @@ _Key = tuple[str, int]
 
 
 class CachedSearch:
-    """A `Search` over another. `hits`, `shared` and `misses` count queries: kept, under way already, asked."""
+    """A `Search` over another. `hits`, `shared` and `misses` count queries: cached, in flight already, sent."""
 
     def __init__(self, search: Search, entries: int) -> None:
         if entries < 1:
@@ -40,7 +39,7 @@ class CachedSearch:
         self._forget()
 
     async def search(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
-        """As `Search.search`. What is missing is asked as one batch."""
+        """As `Search.search`. Queries without a cached answer are sent as one batch."""
         check_request(queries, k)
         keys = [(clean_query(query), k) for query in queries]
         found: dict[_Key, tuple[Hit, ...]] = {}
@@ -59,7 +58,7 @@ class CachedSearch:
             self.shared += len(awaited) - len(mine)
             self.misses += len(mine)
         if mine:
-            # A task of its own: those who wait don't lose the answer when the first to ask is cancelled.
+            # A task of its own: other callers get the answer even if the first one is cancelled.
             task = asyncio.get_running_loop().create_task(self._ask(mine, k))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -68,7 +67,7 @@ class CachedSearch:
         return [list(found[key]) for key in keys]
 
     def close(self) -> None:
-        """Forget the answers and close the retriever."""
+        """Drop the cached answers and close the retriever."""
         with self._lock:
             self._kept.clear()
         self.inner.close()
@@ -76,7 +75,7 @@ class CachedSearch:
     def _forget(self) -> None:
         self._lock = threading.Lock()
         self._kept: OrderedDict[_Key, tuple[Hit, ...]] = OrderedDict()
-        # Futures of threads, not of an event loop: the next to ask may run in another loop.
+        # Futures of threads, not of an event loop: the next caller may run in another loop.
         self._under_way: dict[_Key, Future[tuple[Hit, ...]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.hits = self.shared = self.misses = 0
@@ -107,7 +106,7 @@ class CachedSearch:
 
 
 def _follow(future: Future[tuple[Hit, ...]]) -> Future[tuple[Hit, ...]]:
-    """A future of one caller's own: cancelling it leaves the shared one as it is."""
+    """A future of one caller: cancelling it does not cancel the shared one."""
     own: Future[tuple[Hit, ...]] = Future()
 
     def pass_on(done: Future[tuple[Hit, ...]]) -> None:

@@ -1,14 +1,13 @@
 """Dense search in this process: a sentence encoder for the query, faiss for the passages.
 
 Invariant: hits depend on the index, the encoder, the query and k; equal scores are ordered by passage id, as strings.
-The batch counts for nothing beyond rounding: batch mates change a query's vector by some 1e-7 (see
-`corpora.dense.encoder`), scores are rounded to five decimals (`reseek.search.nearest`), so that at most a last decimal
-differs, and the order only of passages whose scores lie that close. With `batch_size` 1 on a CPU queries are encoded
-one by one and nothing differs, at about a sixth of the speed.
+The batch has no effect beyond rounding: batch mates change a query's vector by some 1e-7 (see `corpora.dense.encoder`)
+and scores are rounded to five decimals (`reseek.search.nearest`), so that at most the last decimal differs, and the
+order only of passages whose scores are that close. With `batch_size` 1 on a CPU queries are encoded one by one and
+nothing differs, at about a sixth of the speed.
 
 Nothing is loaded before the first search, so an object can be pickled and sent to a worker, which then loads its own
-encoder; faiss' file is memory-mapped, workers of one machine share it. Knows nothing of corpora files, episodes or
-other retrievers.
+encoder; faiss' file is memory-mapped and shared by the workers of one machine.
 """
 
 import asyncio
@@ -29,9 +28,9 @@ if TYPE_CHECKING:
     from corpora.dense.encoder import Encoder
     from corpora.dense.store import PassageStore
 
-# Texts of like length are encoded together; in larger batches one long query makes all others wait.
+# Texts of similar length are encoded together; in larger batches one long query delays all others.
 QUERIES_AT_ONCE = 16
-# faiss' size from which it multiplies matrices. Its own, 128,000, made batches of 8 to 64 queries 2 to 4 times slower.
+# The size from which faiss multiplies matrices. Its default, 128,000, made batches of 8 to 64 queries 2 to 4x slower.
 _BLAS_FROM = 20
 
 
@@ -46,7 +45,7 @@ class DenseSearch:
     """A `Search` over an index that `corpora.dense` built or adopted."""
 
     calls_at_once = 1
-    """Encoder and faiss use all cores; a second batch would only make both smaller."""
+    """Encoder and faiss use all cores, so a second batch at the same time would only slow both down."""
 
     _executor: ThreadPoolExecutor | None
     _opened: "_Opened | None"
@@ -64,9 +63,9 @@ class DenseSearch:
         """Checks the manifest, the files' sizes (not hashes: `corpora.dense.verify`) and the encoder's hash; raises
         InputError.
 
-        `encoder` names the folder where the index's encoder lies on this machine, if not where the manifest says. The
-        encoder runs on `device`, faiss on the CPU. `threads` sets torch's and OpenMP's for the whole process; None:
-        as they are.
+        `encoder` is the folder of the index's encoder on this machine (None: the path in the manifest). The encoder
+        runs on `device`, faiss on the CPU. `threads` sets those of torch and OpenMP for the whole process; None keeps
+        them.
         """
         from corpora.dense.encoder import check_encoder
 
@@ -85,16 +84,16 @@ class DenseSearch:
         self._forget()
 
     async def search(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
-        """Per query at most `k` hits, best first; [] for a query of nothing but white space.
+        """Per query at most `k` hits, best first; [] for a query of white space only.
 
-        Every other query finds something, near or far. Runs in one thread off the event loop. Raises ValueError for a
-        request that is not one, SearchFailed where encoder or index fail, RuntimeError in a process forked after the
+        Every other query finds something, near or far. Runs in one thread off the event loop. Raises ValueError for an
+        invalid request, SearchFailed if the encoder or the index fails, RuntimeError in a process forked after the
         first search.
         """
         self._refuse_fork()
         check_request(queries, k)
         cleaned = [clean_query(query) for query in queries]
-        with self._lock:  # until the search is handed over: `close` comes before it or waits for it
+        with self._lock:  # until the search is submitted: `close` comes before it or waits for it
             if self._executor is None:
                 self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="dense")
                 self._pid = os.getpid()
@@ -104,7 +103,7 @@ class DenseSearch:
         return await answer
 
     def close(self) -> None:
-        """Finish what is under way, then give back encoder, index and thread. A later search opens them again."""
+        """Finish the searches in flight, then release encoder, index and thread. A later search opens them again."""
         with self._lock:
             executor, self._executor = self._executor, None
             if executor is not None:
@@ -122,8 +121,8 @@ class DenseSearch:
     def _refuse_fork(self) -> None:
         if self._pid not in (None, os.getpid()):
             raise RuntimeError(
-                f"this process was forked from process {self._pid}, which had searched: the threads of OpenMP are "
-                "missing here and it would hang. Start workers with the 'spawn' method, or search first in the worker"
+                f"this process was forked from process {self._pid}, which had searched: it lacks the threads of "
+                "OpenMP and would hang. Start workers with the 'spawn' method, or search first in the worker"
             )
 
     # Below: only ever called in the executor's thread.

@@ -1,7 +1,7 @@
-"""Which corpus is searched, and how: the facts that stand beside every number.
+"""Search facts: the corpus and the engine of a retriever, recorded with every result.
 
-Invariant: two retrievers with equal facts find the same passages, wherever they run; services that say different things
-are never taken for one. Knows nothing of runs.
+Invariant: two retrievers with equal facts find the same passages, wherever they run; services with different facts are
+never used together.
 """
 
 from collections.abc import Sequence
@@ -35,15 +35,15 @@ class CorpusFacts(BaseModel):
 
 
 def facts_of(manifest: Manifest | DenseManifest) -> CorpusFacts:
-    """What a search in this index searches."""
+    """The facts of a search in this index."""
     return CorpusFacts.model_validate(manifest.facts())
 
 
 def ask_services(urls: Sequence[str], timeout_s: float) -> CorpusFacts | None:
-    """The facts that all services at `urls` (addresses of `POST /retrieve`) agree on; None where one of them searches
-    but can't tell in what, as Search-R1's can't.
+    """The facts that all services at `urls` (addresses of `POST /retrieve`) agree on; None if one of them does not
+    report its facts (Search-R1's servers don't).
 
-    Raises InputError for an address where nothing answers, a service that is not ready, and services that differ.
+    Raises InputError for an address without a service, a service that is not ready, and services that differ.
     """
     with httpx.Client(timeout=timeout_s, trust_env=False) as client:
         asked = {url: _ask(client, url) for url in urls}
@@ -53,7 +53,7 @@ def ask_services(urls: Sequence[str], timeout_s: float) -> CorpusFacts | None:
     (first, facts), *others = told.items()
     for url, other in others:
         if difference := _difference(facts, other):
-            raise InputError(f"search.urls: {first} and {url} search in different ways: {difference}")
+            raise InputError(f"search.urls: {first} and {url} have different search facts: {difference}")
     return facts
 
 
@@ -63,7 +63,7 @@ def _ask(client: httpx.Client, url: str) -> CorpusFacts | None:
     try:
         told: Any = response.json()
         if response.status_code == 503 and told["status"] == "starting":
-            raise InputError(f"search.urls: {url}: its index is still being opened; try again soon")
+            raise InputError(f"search.urls: {url}: the index is still being opened; try again soon")
         return CorpusFacts.model_validate(told["corpus"])
     except (ValueError, KeyError, TypeError, ValidationError):
         pass  # not one of ours
@@ -75,7 +75,7 @@ def _ask(client: httpx.Client, url: str) -> CorpusFacts | None:
         decode_reply(response.content, 1, 1)
     except (httpx.HTTPStatusError, WireError) as error:
         reason = str(error).partition("\n")[0]
-        raise InputError(f"search.urls: {url}: does not answer a search as Search-R1's servers do: {reason}") from None
+        raise InputError(f"search.urls: {url}: does not follow Search-R1's /retrieve protocol: {reason}") from None
     return None
 
 
@@ -83,7 +83,9 @@ def _answer(client: httpx.Client, url: str, request: httpx.Request) -> httpx.Res
     try:
         return client.send(request)
     except httpx.HTTPError as error:
-        raise InputError(f"search.urls: {url}: nothing answers ({type(error).__name__}); is it running?") from None
+        raise InputError(
+            f"search.urls: {url}: no answer ({type(error).__name__}); check that the service runs"
+        ) from None
 
 
 def _difference(one: CorpusFacts, other: CorpusFacts) -> str | None:

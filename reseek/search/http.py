@@ -1,10 +1,9 @@
 """Search in services that speak Search-R1's `POST /retrieve`: ReSeek's own (`reseek.search.service`) or Search-R1's.
 
-Invariant: the hits of the query, or SearchFailed; never an empty result because of a fault. Which replica is asked, how
-often and for how long is `reseek.services.http_replicas`' business.
+Invariant: the hits of the query, or SearchFailed; never an empty result because of a fault. Replicas, retries and time
+limits are those of `reseek.services.http_replicas`.
 
-Connections are opened when needed, per event loop, so an object can be pickled and sent to a worker. Knows nothing of
-what the services search in.
+Connections are opened when needed, per event loop, so an object can be pickled and sent to a worker.
 """
 
 import asyncio
@@ -22,27 +21,26 @@ QUERIES_PER_REQUEST = 64
 
 
 class NoAnswer(SearchFailed):
-    """No replica answered within the patience. Asking again at once would only cost the same time."""
+    """No replica answered within `patience_s`. An immediate retry would only take as long again."""
 
 
 class HttpSearch:
     """A `Search` over one or several replicas that serve the same corpus.
 
-    `timeout_s` bounds one request to one replica, `patience_s` all attempts of a search together: a service that is
-    away for less costs nothing but time. Many callers at once want a `BatchingSearch` before it: then their queries
-    share requests.
+    `timeout_s` bounds one request to one replica, `patience_s` all attempts of a search together: a shorter outage
+    costs only time. For many concurrent callers put a `BatchingSearch` before it, so that their queries share requests.
     """
 
     def __init__(self, urls: Sequence[str], *, timeout_s: float = 10.0, patience_s: float = 120.0) -> None:
-        """URLs such as http://host:8000 (then /retrieve is meant) or http://host:8000/path. Raises InputError."""
+        """URLs such as http://host:8000 (/retrieve is appended) or http://host:8000/path. Raises InputError."""
         self.urls = service_urls("search", urls, "/retrieve", timeout_s, patience_s)
         self._replicas = Replicas(self.urls, timeout_s=timeout_s, patience_s=patience_s)
 
     async def search(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
         """As `Search.search`. A query without a word is answered here: [].
 
-        A long batch is asked in several requests. Raises ValueError for a request that is none, SearchFailed when a
-        service refuses, NoAnswer (one too) when `patience_s` is over.
+        A long batch is sent in several requests. Raises ValueError for an invalid request, SearchFailed if a service
+        rejects it, NoAnswer (a SearchFailed) after `patience_s`.
         """
         check_request(queries, k)
         cleaned = [clean_query(query) for query in queries]

@@ -5,7 +5,7 @@ was split into segments. Equal scores are ordered by passage id, as strings (Ans
 to four decimals and lowers each later one of a tie by a millionth).
 
 Nothing touches Java before the first search, so an object can be pickled and sent to a worker, which then starts its
-own JVM. Knows nothing of corpora files, episodes or other retrievers.
+own JVM.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from corpora.record import Hit
 from reseek.errors import SearchFailed
 from reseek.search.query import check_request, clean_query
 
-# More Java threads gain little for queries this short: handing them over costs as much as searching.
+# More Java threads gain little for queries this short: dispatching them costs as much as searching.
 MOST_THREADS = 4
 
 
@@ -30,7 +30,7 @@ class LuceneSearch:
     """A `Search` over an index that `corpora.index` built, with the k1 and b of its manifest."""
 
     calls_at_once = 2
-    """While one reads its hits, the other is in Java."""
+    """While one batch reads its hits, the other is in Java."""
 
     _executor: ThreadPoolExecutor | None
     _searcher: Any
@@ -38,7 +38,7 @@ class LuceneSearch:
     def __init__(self, index_dir: str | Path, *, threads: int | None = None) -> None:
         """Checks the manifest and the files' sizes (not hashes: `corpora.index.verify`); raises InputError.
 
-        A batch is searched by `threads` Java threads; None: as many as this process has cores, at most 4.
+        A batch is searched by `threads` Java threads; None: one per core of this process, at most 4.
         """
         self.index_dir = Path(index_dir)
         self.threads = threads or min(MOST_THREADS, len(os.sched_getaffinity(0)))
@@ -56,13 +56,13 @@ class LuceneSearch:
         """Per query at most `k` hits, best first; [] for a query without a searchable word.
 
         Runs off the event loop. A batch is faster than its queries one by one: `reseek.search.batching` makes batches
-        of concurrent callers. Raises ValueError for a request that is not one, SearchFailed when Lucene fails,
+        of concurrent callers. Raises ValueError for an invalid request, SearchFailed if Lucene fails,
         RuntimeError in a process forked after the first search.
         """
         refuse_fork()  # before the executor, whose threads a forked child does not have
         check_request(queries, k)
         cleaned = [clean_query(query) for query in queries]
-        with self._lock:  # until the search is handed over: `close` comes before it or waits for it
+        with self._lock:  # until the search is submitted: `close` comes before it or waits for it
             if self._executor is None:
                 self._executor = ThreadPoolExecutor(max_workers=self.calls_at_once, thread_name_prefix="lucene")
             answer = asyncio.get_running_loop().run_in_executor(
@@ -71,7 +71,7 @@ class LuceneSearch:
         return await answer
 
     def close(self) -> None:
-        """Finish what is under way, then give back the index and the threads. A later search opens them again."""
+        """Finish the searches in flight, then release the index and the threads. A later search opens them again."""
         with self._lock:
             executor, self._executor = self._executor, None
             if executor is not None:

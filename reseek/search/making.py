@@ -1,4 +1,4 @@
-"""Construct the configured retriever."""
+"""The construction of the configured retriever."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,10 +19,10 @@ def make_search(
     device: str = "cpu",
 ) -> Search:
     """The configured retriever: this index (BM25 or dense) in this process, or the services at `urls`; with `noise`,
-    made worse on purpose; with `cache_entries`, a cache of so many answers before it. `device` is where a dense index's
+    deliberately degraded; with `cache_entries`, behind a cache of that many answers. `device` is where a dense index's
     encoder runs.
 
-    Can be pickled and sent to a worker. Raises InputError for an index that is none, or an address that is none.
+    Can be pickled and sent to a worker. Raises InputError for an invalid index or address.
     """
     from reseek.search.batching import BatchingSearch
 
@@ -51,7 +51,7 @@ def make_search(
 
 
 def configured_search(settings: SearchSettings, index: str | Path | None, seed: int) -> Search:
-    """`make_search` as `search` of a run's configuration says; `index` is None where services are asked."""
+    """`make_search` with a run's configuration `search`; `index` is None if services are used."""
     return make_search(
         index,
         urls=settings.urls,

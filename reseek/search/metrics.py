@@ -1,4 +1,4 @@
-"""What a search service counts, in Prometheus' form. Knows nothing of HTTP frameworks or retrievers."""
+"""The metrics of a search service, in Prometheus' format."""
 
 from enum import Enum
 
@@ -15,19 +15,19 @@ class Outcome(Enum):
     OK = "ok"
     """Answered (200)."""
     MALFORMED = "malformed"
-    """Not a request (422)."""
+    """Invalid request (422)."""
     TOO_LARGE = "too_large"
     """Beyond a limit (413)."""
     BUSY = "busy"
     """Too many waiting (503)."""
     NOT_READY = "not_ready"
-    """Before the index answered (503)."""
+    """Sent before the index was ready (503)."""
     TIMEOUT = "timeout"
     """Not sent or not answered in time (503)."""
     FAILED = "failed"
     """The retriever failed (503)."""
     ERROR = "error"
-    """A mistake in the service (500)."""
+    """A bug of the service (500)."""
     GONE = "gone"
     """The client left before its request was complete."""
 

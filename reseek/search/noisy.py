@@ -1,8 +1,8 @@
-"""A retriever made worse on purpose: a share of the queries is answered with the passages behind the best ones.
+"""A deliberately degraded retriever: a share of the queries gets lower-ranked passages instead of the best ones.
 
 For the study of self-correction: the passages are real, plausible and mostly useless. Invariant: whether a query is
-answered badly depends on the seed and the query's words only, so that asking the same thing again brings the same, and
-asking otherwise may help. Knows nothing of who is asked.
+answered badly depends only on the seed and the query's words, so that repeating a query gives the same result and
+rephrasing it may help.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from reseek.search.query import clean_query
 
 class NoisySearch:
     """A `Search` over another. With probability `noise` (in [0, 1]) a query gets the hits of rank k+1 to 2k instead of
-    1 to k; where there are none behind the best, the best."""
+    1 to k; if there are none beyond rank k, the best ones."""
 
     def __init__(self, search: Search, noise: float, seed: int) -> None:
         self.inner, self.noise, self.seed = search, noise, seed
@@ -28,7 +28,7 @@ class NoisySearch:
         ]
 
     def answers_badly(self, query: str) -> bool:
-        words = " ".join(clean_query(query).lower().split())  # what the retriever sees
+        words = " ".join(clean_query(query).lower().split())  # the words that the retriever sees
         digest = hashlib.sha256(f"{self.seed}|{words}".encode()).digest()
         return int.from_bytes(digest[:8], "big") < self.noise * 2**64
 

@@ -25,11 +25,11 @@ class IndexSearch(Search, Protocol):
 def open_index(
     index_dir: str | Path, *, device: str = "cpu", encoder: str | None = None, threads: int | None = None
 ) -> IndexSearch:
-    """BM25 or dense search in this process, as the index is of one kind or the other; loads nothing yet.
+    """BM25 or dense search in this process, by the kind of the index; loads nothing yet.
 
-    `device` is where a dense index's encoder runs (cpu, cuda, cuda:1), `encoder` where it lies on this machine, if not
-    where the manifest says; `threads` are Lucene's, or torch's and faiss'.
-    Raises InputError for a folder that is no index, or whose encoder is not to be had.
+    `device` is where a dense index's encoder runs (cpu, cuda, cuda:1), `encoder` its path on this machine (None: the
+    path in the manifest); `threads` are those of Lucene, or of torch and faiss.
+    Raises InputError if the folder is not an index or its encoder is not available.
     """
     kind, _ = manifest_content(Path(index_dir))
     if kind is Kind.DENSE:

@@ -1,22 +1,20 @@
-"""What may be asked: one pure guard between a language model's text and a retriever.
+"""The cleaning of queries: one pure guard between a language model's text and a retriever.
 
-Invariant: a cleaned query is valid Unicode and yields at most MAX_TERMS distinct terms under Lucene's standard
-tokenizer; a query that was so already keeps its words, their order and repetitions. Cutting is deterministic: words
+Invariant: a cleaned query is valid Unicode and has at most MAX_TERMS distinct terms under Lucene's standard tokenizer;
+a query for which this was already true keeps its words, their order and repetitions. Truncation is deterministic: words
 are kept from the front.
-
-Knows nothing of stopwords, stemming or any index: whether a query finds something is the retriever's matter.
 """
 
 import re
 
 # Lucene refuses a query of more than 1,024 distinct terms.
 MAX_TERMS = 1000
-# A bound on work, not on meaning: repeated words are free under MAX_TERMS.
+# A bound on work: MAX_TERMS does not count repeated words.
 MAX_CHARACTERS = 20_000
 # Lucene's standard tokenizer cuts a longer run of letters into pieces of this length.
 LONGEST_TOKEN = 255
 
-# Every term has a letter of its own, so this many characters can't hold more than MAX_TERMS (`most_terms`).
+# Every term has at least one character, so this many characters have at most MAX_TERMS terms (`most_terms`).
 _SURELY_FEW = MAX_TERMS * LONGEST_TOKEN // (LONGEST_TOKEN + 1)
 
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
@@ -25,9 +23,9 @@ _PIECES = re.compile(r"[0-9A-Za-z_]+|[^\x00-\x7f]")
 
 
 def clean_query(query: str) -> str:
-    """The query as a retriever can take it; "" where nothing searchable is left.
+    """The query in a form that every retriever accepts; "" if nothing searchable is left.
 
-    Lone surrogates, which no encoder takes, become U+FFFD; white space becomes single spaces; a query that could
+    Lone surrogates, which can't be encoded, become U+FFFD; white space becomes single spaces; a query that could
     hold more than MAX_TERMS distinct terms loses its tail. Raises ValueError if `query` is not a string.
     """
     if not isinstance(query, str):
@@ -42,7 +40,7 @@ def clean_query(query: str) -> str:
         if word not in seen:
             cost = most_terms(word)
             if cost > budget:
-                if not kept:  # one endless word, e.g. text in a script without spaces: its beginning is the query
+                if not kept:  # one very long word, e.g. text in a script without spaces: its beginning is the query
                     kept.append(word[:MAX_TERMS])
                 break
             budget -= cost
@@ -52,7 +50,7 @@ def clean_query(query: str) -> str:
 
 
 def mend_surrogates(text: str) -> str:
-    """The text with U+FFFD for every lone surrogate. What is not a string stays as it is."""
+    """The text with U+FFFD for every lone surrogate. A value that is not a string is returned unchanged."""
     return _SURROGATES.sub("\ufffd", text) if isinstance(text, str) else text
 
 
@@ -66,7 +64,7 @@ def most_terms(word: str) -> int:
 
 
 def check_request(queries: object, k: int) -> None:
-    """Raise ValueError for a request that no retriever can mean: a bare string as the batch, or k below 1."""
+    """Raise ValueError for an invalid request: a bare string as the batch, or k below 1."""
     if isinstance(queries, str):
         raise ValueError("queries must be a sequence of strings, not one string")
     if isinstance(k, bool) or not isinstance(k, int) or k < 1:

@@ -4,7 +4,6 @@
 
 Every replica is the application of `reseek.search.app` in an actor with its own JVM or encoder; the index's folder must
 be readable on every node under the same path. Invariant: a replica takes requests only after its index has answered.
-Knows nothing of requests.
 """
 
 from pathlib import Path
@@ -18,26 +17,26 @@ from reseek.search.facts import facts_of
 from reseek.search.limits import Limits
 from reseek.search.open_index import open_index
 
-# Ray Serve's own default, 5, would leave nothing to batch. More than this wait in its router, not in a replica.
+# Ray Serve's default, 5, would leave nothing to batch. Requests beyond this number wait in its router.
 REQUESTS_PER_REPLICA = 512
 
 
 class Arguments(BaseModel):
-    """What `serve run` takes as key=value."""
+    """The key=value arguments of `serve run`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    index: str = Field(description="folder of the index, as every node sees it")
+    index: str = Field(description="folder of the index, under the same path on every node")
     replicas: int = Field(1, ge=1, description="processes in all")
     cpus: float = Field(1.0, gt=0, description="cores that Ray reserves for a replica; Lucene uses up to 4 threads")
     gpus: float = Field(0.0, ge=0, description="GPUs for a replica; with any, a dense index's encoder runs there")
-    topk: int = Field(Limits.topk, ge=1, description="passages where a request does not say")
+    topk: int = Field(Limits.topk, ge=1, description="passages per query if the request has no topk")
 
 
 @serve.deployment(max_ongoing_requests=REQUESTS_PER_REPLICA, health_check_timeout_s=60)
 @serve.ingress()
 class SearchReplica:
-    """One replica. Ray starts it anew when its constructor or its process fails."""
+    """One replica. Ray restarts it when its constructor or its process fails."""
 
     async def __init__(self, index: str, device: str, topk: int) -> None:  # type: ignore[misc]  # Ray awaits it
         # As given: a relative path would mean another folder in each worker.
@@ -51,7 +50,8 @@ class SearchReplica:
 
 
 def application(arguments: Arguments) -> serve.Application:
-    """The deployment with its replicas, ready for `serve.run`. Raises InputError for an index that is none here."""
+    """The deployment with its replicas, ready for `serve.run`. Raises InputError if the index is missing on this
+    machine."""
     index = Path(arguments.index).resolve()
     open_index(index)
     resources = {"num_cpus": arguments.cpus, "num_gpus": arguments.gpus}

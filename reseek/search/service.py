@@ -1,8 +1,7 @@
 """The search service as a process: `python -m reseek.search.service INDEX`.
 
-Invariant: what it has accepted when it is told to end (SIGTERM, Ctrl-C) is answered; nothing new is accepted then. A
-bad index or a taken port ends it with one line before it serves anything. Knows nothing of requests
-(`reseek.search.app`).
+Invariant: on SIGTERM or Ctrl-C it answers all accepted requests and accepts no new ones. A bad index or a port in use
+ends it with a one-line error before it serves anything. Requests are handled in `reseek.search.app`.
 """
 
 import asyncio
@@ -24,14 +23,14 @@ from reseek.search.limits import Limits
 from reseek.search.open_index import IndexSearch, open_index
 
 _BACKLOG = 2048
-# Longer than clients keep an idle connection: only they know whether they are about to use it again.
+# Longer than clients keep an idle connection, so that never the server closes one that a client is about to use.
 _KEEP_ALIVE_S = 75
 _DEFAULT = Limits()
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's, but a signal that ends it is no failure of the process: uvicorn would raise it again at the end. A
-    signal that whoever started the process has it ignore (`nohup`, a background job) remains ignored."""
+    """uvicorn's server, except that a signal ends it without failure: uvicorn would raise the signal again at the end.
+    A signal that the process was started to ignore (`nohup`, a background job) remains ignored."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -47,7 +46,7 @@ class _Server(uvicorn.Server):
 def serve(search: IndexSearch, *, host: str = "127.0.0.1", port: int = 8000, limits: Limits = _DEFAULT) -> None:
     """Serve until SIGTERM or SIGINT; port 0 takes a free one. Prints one line with the address when the index answers.
 
-    Raises InputError where the address can't be had, SearchFailed where the index does not answer.
+    Raises InputError if it can't listen on the address, SearchFailed if the index does not answer.
     """
     with _listen(host, port) as listening:
         corpus = facts_of(search.manifest).model_dump(exclude_none=True)
@@ -61,7 +60,7 @@ def serve(search: IndexSearch, *, host: str = "127.0.0.1", port: int = 8000, lim
             timeout_keep_alive=_KEEP_ALIVE_S,
             timeout_graceful_shutdown=int(limits.timeout_s) + 1,
         )
-        with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:  # uvloop where it is installed
+        with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:  # uvloop if installed
             runner.run(_serve(search, listening, app, _Server(config)))
 
 
@@ -84,12 +83,14 @@ async def _serve(search: IndexSearch, listening: socket.socket, app: FastAPI, se
 def _listen(host: str, port: int) -> socket.socket:
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        # asyncio sends without delay only where the protocol is named: else a reply waits 40 ms for the one before.
+        # asyncio sets TCP_NODELAY only if the protocol is named: otherwise a reply waits 40 ms for the previous one.
         listening = socket.socket(family, kind, protocol or socket.IPPROTO_TCP)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)
     except OSError as error:
-        raise InputError(f"{host}:{port}: can't be listened on ({error.strerror}); choose another --port") from None
+        raise InputError(
+            f"{host}:{port}: can't listen on this address ({error.strerror}); choose another --port"
+        ) from None
     return listening
 
 
@@ -97,14 +98,15 @@ def serve_index(
     index: Annotated[Path, typer.Argument(metavar="INDEX", help="the folder that `python -m corpora build` made")],
     host: Annotated[str, typer.Option(help="the address to listen on; 0.0.0.0: all of this machine")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: a free one")] = 8000,
-    topk: Annotated[int, typer.Option(min=1, help="passages where a request does not say")] = _DEFAULT.topk,
+    topk: Annotated[int, typer.Option(min=1, help="passages per query if the request has no topk")] = _DEFAULT.topk,
     threads: Annotated[int | None, typer.Option(min=1, help="threads of the search engine; default: its own")] = None,
     device: Annotated[str, typer.Option(help="where a dense index's encoder runs: cpu, cuda, cuda:1")] = "cpu",
     encoder: Annotated[
-        str | None, typer.Option(help="where a dense index's encoder lies here, if not where its manifest says")
+        str | None,
+        typer.Option(help="path of a dense index's encoder on this machine (default: the path stored in the index)"),
     ] = None,
     most_waiting: Annotated[
-        int, typer.Option(min=1, help="queries that may wait; a request beyond reads 503 and Retry-After")
+        int, typer.Option(min=1, help="queries that may wait; a request beyond gets 503 and Retry-After")
     ] = _DEFAULT.most_waiting,
 ) -> None:
     """Serve a corpus to other machines over HTTP.
@@ -122,7 +124,7 @@ def serve_index(
              -d '{"queries": ["who wrote Hamlet"], "topk": 3, "return_scores": true}'
 
     GET /healthz answers 200 when the index does, /metrics is for Prometheus, /docs describes all of it. SIGTERM ends
-    the service when what it has accepted is answered. RESEEK_JVM_HEAP sets Java's memory (2g by default).
+    the service after all accepted requests are answered. RESEEK_JVM_HEAP sets Java's memory (2g by default).
     """
     try:
         most_queries = min(_DEFAULT.most_queries, most_waiting)

@@ -1,11 +1,11 @@
-"""The wire format of Search-R1's `POST /retrieve`, both ways, and nothing else.
+"""The wire format of Search-R1's `POST /retrieve`: encoding and decoding.
 
     request   {"queries": ["who wrote it", ...], "topk": 3, "return_scores": true}
     reply     {"result": [[{"document": {"contents": "\\"Title\\"\\ntext", ...}, "score": 12.3}, ...], ...]}
 
 Invariant: `decode_reply` is the inverse of `encode_reply` for every list of hits, and takes what Search-R1's servers
 send: BM25's documents (`title`, `text`, `contents`, no `id`) and those of a corpus in its own form (`id`, `contents`).
-A reply of another form is a WireError, never a shorter result. Knows nothing of HTTP.
+A reply of another form is a WireError, never a shorter result.
 """
 
 import hashlib
@@ -23,15 +23,16 @@ from reseek.search.query import mend_surrogates
 
 
 class WireError(Exception):
-    """Not the format. The message is one line."""
+    """A body that is not in the format. The message is one line."""
 
 
 class RetrieveRequest(BaseModel):
-    """What a client asks. As with Search-R1, `topk` null or 0 means the server's own, and scores come only if asked."""
+    """A client's request. As in Search-R1, `topk` null or 0 means the server's default, and scores are sent on
+    request."""
 
     model_config = ConfigDict(frozen=True)
 
-    # JSON can spell half a surrogate pair; pydantic would refuse it, the retriever replaces it.
+    # JSON can contain half a surrogate pair; pydantic would reject it, the retriever replaces it.
     queries: list[Annotated[str, BeforeValidator(mend_surrogates)]]
     topk: int | None = Field(None, ge=0)
     return_scores: bool = False
@@ -63,7 +64,7 @@ def encode_reply(results: Sequence[Sequence[Hit]], *, scores: bool) -> bytes:
 
 
 def decode_reply(body: bytes, queries: int, k: int) -> list[list[Hit]]:
-    """The hits of so many queries, at most `k` each (a server may have a `topk` of its own). Raises WireError."""
+    """The hits of this many queries, at most `k` each (a server may have its own `topk`). Raises WireError."""
     try:
         reply = json.loads(body)
         results = reply["result"]
@@ -93,7 +94,7 @@ def _hit(document: Any, score: Any) -> Hit:
             raise TypeError(f"contents is {type(contents).__name__}, not a string")
         title, _, text = contents.partition("\n")
         title = re.sub(r'\A"(.*)"\Z', r"\1", title.strip(), flags=re.DOTALL)
-    # Without an id, the passage's content names it: the same passage has the same name in every reply.
+    # Without an id, the passage's content is its id: the same passage has the same id in every reply.
     name = document.get("id")
     if name is None:
         name = hashlib.sha256(f"{title}\n{text}".encode("utf-8", "surrogatepass")).hexdigest()[:16]

@@ -110,7 +110,7 @@ def test_other_paths_and_methods():
     ("query", "status", "detail"),
     [
         ("broken", 503, "the search failed: the index is broken"),
-        ("mistake", 500, "a mistake in the search service: KeyError"),
+        ("mistake", 500, "bug in the search service: KeyError"),
     ],
 )
 def test_a_failure_inside_is_never_an_empty_result(query, status, detail):
@@ -190,8 +190,8 @@ def test_it_closes_the_retriever_at_its_end():
     ("limits", "problem"),
     [
         ({"topk": 0}, "topk = 0"),
-        ({"topk": 2000}, "topk = 2000: is above most_topk = 1000"),
-        ({"most_waiting": 100}, "most_queries = 4096: is above most_waiting = 100"),
+        ({"topk": 2000}, "topk = 2000: must not exceed most_topk = 1000"),
+        ({"most_waiting": 100}, "most_queries = 4096: must not exceed most_waiting = 100"),
     ],
 )
 def test_limits_that_make_no_sense_are_refused(limits, problem):
