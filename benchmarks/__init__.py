@@ -1,1 +1,1 @@
-"""Side-by-side measurements: each is a command that prints a table and, as its last line, one JSON object."""
+"""Benchmarks with side-by-side measurements: each is a command that prints a table and, last, one JSON object."""

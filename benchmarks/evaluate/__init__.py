@@ -1,4 +1,4 @@
-"""How fast an evaluation is against its engine alone, and how fluid its viewer with ten thousand episodes.
+"""The benchmark of evaluation: its speed against the engine alone, and its viewer's with ten thousand episodes.
 
-`python -m benchmarks.evaluate --help` says what is measured. Knows nothing of training or answers' worth.
+`python -m benchmarks.evaluate --help` says what is measured.
 """

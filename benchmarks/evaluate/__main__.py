@@ -1,7 +1,7 @@
 """`python -m benchmarks.evaluate`: the command. Prepares, measures, prints.
 
-What is made once (the world, the model) lies in the cache: RESEEK_CACHE or .cache/reseek. vLLM's words go to
-`evaluate-benchmark.log` there. Knows nothing of how either side works.
+The world and the model are made once and cached in RESEEK_CACHE or .cache/reseek. vLLM's output goes to
+`evaluate-benchmark.log` there.
 """
 
 import gc
@@ -40,7 +40,7 @@ _ENVIRONMENT = {
     "DO_NOT_TRACK": "1",
 }
 _FILTERS = (
-    ("a word of a passage", "f-text", ""),  # filled in: a word that some episodes hold
+    ("a word of a passage", "f-text", ""),  # filled in: a word that some episodes contain
     ("a word that none holds", "f-text", "zzzzzz"),
     ("wrong answers", "f-outcome", "wrong"),
     ("an observation dropped", "f-verdict", "dropped"),
@@ -49,7 +49,7 @@ _FILTERS = (
 
 @dataclass(frozen=True)
 class Plan:
-    """How many episodes are run at each number under way."""
+    """The number of episodes at each concurrency."""
 
     episodes: dict[int, int]
     repeats: int
@@ -62,15 +62,15 @@ _FULL = Plan({1: 64, 8: 256, 64: 1024}, repeats=3, views=3)
 
 def main(
     quick: Annotated[bool, typer.Option("--quick", help="in a minute: fewer episodes and repeats")] = False,
-    episodes: Annotated[int | None, typer.Option(help="at most so many at each number under way", min=1)] = None,
+    episodes: Annotated[int | None, typer.Option(help="at most this many at each concurrency", min=1)] = None,
     viewed: Annotated[int, typer.Option(help="episodes of the viewer", min=1)] = EPISODES_VIEWED,
     threads: Annotated[int, typer.Option(help="the engine's OpenMP threads", min=1)] = 1,
 ) -> None:
     """How fast is an evaluation, and how fluid its viewer?
 
     - The same planned episodes (benchmarks/rollout/episode_lengths.json) as an evaluation, records written, and as
-    bare calls to the same engine, known beforehand: 1, 8 and 64 under way. "ours / limit" is a ratio of episodes per
-    second within one repeat.
+    bare calls to the same engine, known beforehand: at concurrency 1, 8 and 64. "ours / limit" is a ratio of episodes
+    per second within one repeat.
 
     - The viewer of 10,000 episodes in a headless chromium: first paint, and filtering until the new list is painted.
 
@@ -106,7 +106,7 @@ def _races(cache: Path, plan: Plan, console: Console) -> tuple[list[Race], list[
     from reseek.policy.vllm import EngineOptions, VllmPolicy
 
     world = ensure_world(cache / "world-0")
-    model = ensure_micro(cache, world, MicroStart.CAPABLE, seed=0, steps=0)  # random: what it says is thrown away
+    model = ensure_micro(cache, world, MicroStart.CAPABLE, seed=0, steps=0)  # random weights: its output is discarded
     tokenizer = make_tokenizer()
     words = syllable_ids(tokenizer)[0]
     room = MICRO_AGENT.prompt_tokens + MICRO_AGENT.response_tokens
@@ -118,14 +118,14 @@ def _races(cache: Path, plan: Plan, console: Console) -> tuple[list[Race], list[
 
         def prepare() -> None:
             engine.forget()
-            gc.collect()  # not in the middle of somebody's run
+            gc.collect()  # not during a measured run
 
         warm = make_workload(read_lengths(), 32, tokenizer, words, MICRO_AGENT, seed=1)
         race(warm, engine, prepare, 8, 1)
         for concurrency, episodes in plan.episodes.items():
             workload = make_workload(read_lengths(), episodes, tokenizer, words, MICRO_AGENT)
             made, records = race(workload, engine, prepare, concurrency, plan.repeats)
-            console.print(f"{concurrency} under way: {made.ratio:.2f} of the engine's limit")
+            console.print(f"concurrency {concurrency}: {made.ratio:.2f} of the engine's limit")
             races.append(made)
     return races, records
 
@@ -136,7 +136,7 @@ def _viewing(records: list[EpisodeRecord], viewed: int, repeats: int, console: C
     from reseek.report.view import viewer
 
     if chromium() is None:
-        console.print("no chromium (or no playwright): the viewer is not measured")
+        console.print("no chromium or playwright found: the viewer is not measured")
         return None
     made = [replace_question(records[number % len(records)], number) for number in range(viewed)]
     word = made[0].observations[0].text.split()[-1] if made[0].observations else made[0].question
@@ -148,7 +148,7 @@ def _viewing(records: list[EpisodeRecord], viewed: int, repeats: int, console: C
 
 
 def replace_question(record: EpisodeRecord, number: int) -> EpisodeRecord:
-    """The same episode of another question."""
+    """The same episode with another question."""
     return record.model_copy(update={"id": f"e{number}", "question": f"question {number} of ten thousand"})
 
 

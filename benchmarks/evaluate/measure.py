@@ -1,7 +1,7 @@
-"""Evaluation and engine side by side, at several numbers of episodes under way.
+"""The measurement of evaluation and engine side by side, at several concurrencies.
 
 Invariant: both sides ask the engine for the same calls, checked before a time counts; two times are compared only
-within one repeat; who goes first changes from repeat to repeat. Knows nothing of tables.
+within one repeat; who goes first changes from repeat to repeat.
 """
 
 import asyncio
@@ -22,8 +22,8 @@ from reseek.rollout.records import EpisodeRecord
 
 @dataclass(frozen=True)
 class Race:
-    """What both sides took, in seconds of the clock and of the processor (all threads), once per repeat, with
-    `concurrency` episodes (or calls) under way. On a machine that others load the clock is no judge."""
+    """The times of both sides in wall-clock and CPU seconds (all threads), once per repeat, with `concurrency` episodes
+    (or calls) at a time. On a machine with other load only CPU seconds are meaningful."""
 
     concurrency: int
     episodes: int
@@ -44,7 +44,7 @@ class Race:
 
     @property
     def cpu_ratio(self) -> float:
-        """The same by the processor's seconds."""
+        """The same ratio in CPU seconds."""
         return median(theirs / own for own, theirs in zip(self.ours_cpu, self.limit_cpu, strict=True))
 
 
@@ -64,7 +64,7 @@ def race(
                 ours.append(seconds)
                 ours_cpu.append(time.process_time() - cpu)
                 if Counter(recorder.calls) != Counter(calls):
-                    raise WorkDiffers(f"concurrency {concurrency}: the evaluation made other calls than were planned")
+                    raise WorkDiffers(f"concurrency {concurrency}: the evaluation's calls differ from the planned ones")
             else:
                 started, cpu = time.perf_counter(), time.process_time()
                 asyncio.run(engine_limit(calls, engine, concurrency))
@@ -75,7 +75,7 @@ def race(
 
 
 async def engine_limit(calls: Sequence[Call], engine: Engine, concurrency: int) -> None:
-    """Calls known beforehand, so many at once: no episode, no search, no record, no waiting for what a call said."""
+    """Calls known beforehand, a fixed number at once: no episode, search, record or dependence on earlier calls."""
     waiting = iter(calls)
 
     async def work() -> None:

@@ -1,7 +1,6 @@
-"""The trajectory viewer with ten thousand episodes in a headless chromium: until it is painted, until it is filtered.
+"""The times that the viewer of ten thousand episodes takes to paint and to filter in a headless chromium.
 
-Knows nothing of engines. Times are the browser's own clock's.
-"""
+Times are measured by the browser's own clock."""
 
 import shutil
 from collections.abc import Mapping, Sequence
@@ -14,7 +13,7 @@ _ARGUMENTS = (
     "--disable-sync"
 ).split()
 _PAINT = "performance.getEntriesByType('paint').find(one => one.name === 'first-contentful-paint')?.startTime ?? null"
-# Milliseconds from an input event until the frame after the list was drawn anew.
+# Milliseconds from an input event until the frame after the list was redrawn.
 _FILTER = """([field, value]) => new Promise(done => {
   const element = document.getElementById(field);
   const started = performance.now();
@@ -27,7 +26,7 @@ _FILTER = """([field, value]) => new Promise(done => {
 
 @dataclass(frozen=True)
 class Viewing:
-    """Milliseconds. `filters`: by filter, until the list is drawn anew (`handled`) and until that is painted."""
+    """Milliseconds. `filters`: by filter, until the list is redrawn (`handled`) and until that is painted."""
 
     episodes: int
     megabytes: float
@@ -37,7 +36,7 @@ class Viewing:
 
 
 def chromium() -> str | None:
-    """Where it is; None where there is none, or no playwright to drive it."""
+    """The path of chromium; None if chromium or playwright is missing."""
     try:
         import playwright  # noqa: F401
     except ImportError:

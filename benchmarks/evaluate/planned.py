@@ -1,7 +1,7 @@
 """An evaluation whose every call is fixed beforehand, run by the project's own runner.
 
-Invariant: the runner asks the engine for the very calls that the plan holds (each with its own context), whatever the
-model's weights are; recall search, scoring and the writing of records are the real ones. Knows nothing of clocks.
+Invariant: the runner asks the engine for exactly the planned calls (each with its own context), whatever the
+model's weights are; recall search, scoring and the writing of records are the real ones.
 """
 
 import asyncio
@@ -27,14 +27,14 @@ SET = "planned"
 
 @dataclass
 class _Said:
-    """What is left of the episode that a worker plays."""
+    """The rest of the episode that a worker plays."""
 
     words: Iterator[tuple[int, ...]]
     keys: Iterator[str]
 
 
 class Stage:
-    """Tokenizer, Policy and Search of a planned evaluation. Episodes are told apart by their prompt, and their calls by
+    """Tokenizer, Policy and Search of a planned evaluation. Episodes are identified by their prompt, and their calls by
     the worker (task) that makes them."""
 
     all_special_tokens = ()
@@ -47,7 +47,7 @@ class Stage:
             raise WorkDiffers("two episodes have the same prompt")
 
     def questions(self) -> list[Question]:
-        """One a planned episode; its text is the episode's number."""
+        """One question per planned episode; its text is the episode's number."""
         return [Question(id=str(n), question=str(n), golden_answers=("-",)) for n in range(len(self._by_prompt))]
 
     def encode(self, text: str, add_special_tokens: bool = False) -> list[int]:
@@ -67,7 +67,7 @@ class Stage:
         ids = next(self._playing[task].words)
         sampled = await self._engine.sample(Call(context, len(ids)))
         if len(sampled.ids) != len(ids):
-            raise WorkDiffers(f"the engine sampled {len(sampled.ids)} tokens, planned are {len(ids)}")
+            raise WorkDiffers(f"the engine sampled {len(sampled.ids)} tokens, but {len(ids)} were planned")
         return Sample(ids, sampled.logprobs)
 
     async def search(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
@@ -75,7 +75,7 @@ class Stage:
         return [[] if key is None else [self._workload.passages[key]] for _ in queries]
 
     def close(self) -> None:
-        """Nothing is held."""
+        """No resource to release."""
 
 
 async def evaluate(workload: Workload, engine: Engine, folder: Path, concurrency: int) -> list[EpisodeRecord]:
@@ -88,5 +88,5 @@ async def evaluate(workload: Workload, engine: Engine, folder: Path, concurrency
     )
     records = (await run_sets({SET: stage.questions()}, environment, folder, concurrency))[SET]
     if len(records) != len(workload.episodes) or any(record.failed for record in records):
-        raise WorkDiffers("not every planned episode came to its end")
+        raise WorkDiffers("not every planned episode was completed")
     return records

@@ -1,4 +1,4 @@
-"""The measurements as tables for people and one JSON object for programs. Knows nothing of how they were made."""
+"""The measurements as tables for people and one JSON object for programs."""
 
 from collections.abc import Sequence
 from statistics import median
@@ -13,7 +13,7 @@ GOALS = {"vs_engine_limit_64": 0.85, "viewer_filter_ms": 100}
 
 
 def race_table(races: Sequence[Race]) -> Table:
-    """A line a concurrency."""
+    """One line per concurrency."""
     made = Table(title="Evaluation (vLLM, micro model, records written) against the engine alone", title_justify="left")
     for name in ("under way", "episodes", "tokens", "ours s", "ours episodes/s", "limit episodes/s", "ours / limit"):
         made.add_column(name, justify="right")
@@ -36,7 +36,7 @@ def race_table(races: Sequence[Race]) -> Table:
 
 
 def view_table(viewing: Viewing) -> Table:
-    """First paint, then a line a filter."""
+    """First paint, then one line per filter."""
     made = Table(title="Viewer in a headless chromium", title_justify="left")
     made.add_column(f"{viewing.episodes:,} episodes, {viewing.megabytes:.1f} MB")
     for name in ("drawn ms", "painted ms"):
@@ -50,7 +50,7 @@ def view_table(viewing: Viewing) -> Table:
 
 
 def summary(races: Sequence[Race], viewing: Viewing | None, facts: dict[str, Any]) -> dict[str, Any]:
-    """The ratios and times under their keys; null where there was no browser."""
+    """The ratios and times under their keys; null if there was no browser."""
     return {
         "benchmark": "evaluate",
         **{f"vs_engine_limit_{one.concurrency}": round(one.ratio, 3) for one in races},

@@ -1,4 +1,4 @@
-"""Episodes as an evaluation that was never written to a folder, for the viewer to show. Knows nothing of browsers."""
+"""Episodes as an evaluation that was never written to a folder, for the viewer to show."""
 
 from collections.abc import Sequence
 from pathlib import Path

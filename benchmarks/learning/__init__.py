@@ -1,1 +1,1 @@
-"""Does the embedded model learn? Curves over seeds, an ordinary start, and controls in which nothing can be learnt."""
+"""The learning benchmark of the embedded model: curves over seeds, an ordinary start, and negative controls."""

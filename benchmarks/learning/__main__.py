@@ -1,7 +1,4 @@
-"""`python -m benchmarks.learning`: the command. Trains, evaluates, draws, prints.
-
-Knows nothing of how training works.
-"""
+"""`python -m benchmarks.learning`: the command. Trains, evaluates, draws, prints."""
 
 import asyncio
 import json
@@ -29,7 +26,7 @@ def main(
     quick: Annotated[
         bool, typer.Option("--quick", help="no training: what the lazy start hides, in under a minute")
     ] = False,
-    out: Annotated[Path | None, typer.Option(help="where runs go; naming one again goes on with it")] = None,
+    out: Annotated[Path | None, typer.Option(help="folder of the runs; an existing one is resumed")] = None,
     seeds: Annotated[int, typer.Option(help="runs of the quick start", min=1)] = 3,
     steps: Annotated[int, typer.Option(help="GRPO steps of every run", min=1)] = 16,
     validate_every: Annotated[int, typer.Option(help="steps between validations", min=1)] = 4,
@@ -38,7 +35,7 @@ def main(
     """Does held-out exact match rise when the embedded model is trained, and only then?
 
     Runs the quick start (python train.py) with several seeds; the same from an ordinary half-trained start, which
-    nobody handicapped; with the verdicts' reward alone; and controls: learning rate 0, rewards dealt out at random,
+    is not handicapped; with the verdicts' reward alone; and controls: learning rate 0, rewards assigned at random,
     oracle labels flipped at random (with the answer's reward and without). Each run is evaluated before and at its
     fixed last step on test questions (no checkpoint is chosen); the first one also with every turn budget from 0 to 4.
 

@@ -1,7 +1,7 @@
-"""Which curves are drawn, and what was measured of each.
+"""The curves of the benchmark, and the measurements of each.
 
-Invariant: all curves are runs of the same length with the same settings but for what their name says; a run is
-evaluated at its last step, on test questions that no run validates on. Pure: knows nothing of processes or files.
+Invariant: all curves are runs of the same length with the same settings except for what their name says; a run is
+evaluated at its last step, on test questions that no run validates on.
 """
 
 import re
@@ -10,22 +10,22 @@ from enum import Enum
 
 
 class Kind(Enum):
-    """What a curve is there for."""
+    """The purpose of a curve."""
 
     LEARNING = "learning"
     """The quick start: GRPO from the lazy start."""
     ORDINARY = "ordinary"
-    """GRPO from a start that nobody handicapped: a careful warm-up, broken off half-way."""
+    """GRPO from a start without handicap: a careful warm-up, stopped half-way."""
     PART = "part"
-    """The quick start with the verdicts' reward alone: what the judging is learnt from when no answer pays."""
+    """The quick start with the verdicts' reward alone: the signal for judging without a reward for answers."""
     CONTROL = "control"
-    """Something was taken away without which nothing can be learnt."""
+    """A negative control, which lacks something that learning needs."""
 
 
 @dataclass(frozen=True)
 class Curve:
     """One training run: `train` are its overrides beside seed and steps, `start` those of its start's evaluation
-    (none: the shipped lazy start)."""
+    (empty: the shipped lazy start)."""
 
     name: str
     kind: Kind
@@ -35,7 +35,7 @@ class Curve:
 
     @property
     def folder(self) -> str:
-        """The name as a folder's that may stand in an override: a comma there would begin a list."""
+        """The name as a folder's that is valid in an override, where a comma would begin a list."""
         return re.sub(r"\W+", "-", self.name)
 
 
@@ -64,7 +64,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Result:
-    """What came of a curve. `minutes`: its command from start to end, with start-up and validations;
+    """The result of a curve. `minutes`: its command from start to end, with start-up and validations;
     `stepping_minutes`: the training steps alone."""
 
     curve: Curve
@@ -80,18 +80,18 @@ class Result:
 
     @property
     def apart(self) -> bool:
-        """Whether EM rose so far that the intervals before and after don't overlap."""
+        """Whether EM rose and the intervals before and after don't overlap."""
         return self.after.low > self.before.high
 
 
-# Half of the careful lesson (reseek/micro/warmup.py) has been learnt when so many of its steps are over.
+# Half of the careful lesson (reseek/micro/warmup.py) has been learnt after this share of its steps.
 HALF_TRAINED = 700
 
 
 def plan(seeds: int) -> list[Curve]:
     """The quick start for each seed, then the others with seed 0.
 
-    Right answers alone teach judging too (a right No leads on to a right answer), so that flipped labels are also tried
+    Right answers alone teach judging too (a right No leads to a right answer), so that flipped labels are also tried
     where nothing but verdicts is rewarded."""
     verdicts = "rewards.answer=0"
     half = ("policy.start=capable", f"policy.warmup_steps={HALF_TRAINED}", "run.seed=0")

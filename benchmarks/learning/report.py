@@ -1,4 +1,4 @@
-"""The measurements as a table, a picture and one JSON object. Knows nothing of how they were made."""
+"""The measurements as a table, a picture and one JSON object."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ _CONTROL_STYLES = (":", "--", "-.", (0, (1, 4)))
 
 
 def table(results: Sequence[Result], capable: Measured) -> Table:
-    """One line a run: test EM before and after with intervals, judge accuracy, minutes."""
+    """One line per run: test EM before and after with intervals, judge accuracy, minutes."""
     made = Table(title=f"{capable.questions} test questions, greedy, before and after training")
     made.add_column("run")
     for header in ("EM before", "EM after", "gain", "judge acc", "searches", "minutes", "of steps"):

@@ -1,7 +1,7 @@
-"""Run curves by the commands a user types, and read what they left behind.
+"""The runs of the curves, by the commands that a user types, and the reading of their results.
 
-Invariant: a curve's `curve.json` is written last, so that a benchmark that was broken off goes on with the curves it
-has not finished; every number is read from `metrics.jsonl` of train.py or `result.json` of eval.py.
+Invariant: a curve's `curve.json` is written last, so that an interrupted benchmark resumes with the curves that it has
+not finished; every number is read from `metrics.jsonl` of train.py or `result.json` of eval.py.
 """
 
 import json
@@ -27,7 +27,7 @@ class CommandFailed(RuntimeError):
 
 @dataclass(frozen=True)
 class Runs:
-    """Where runs go, how long they are, and how many test questions they are asked."""
+    """The folder of the runs, their length, and their number of test questions."""
 
     folder: Path
     steps: int
@@ -35,15 +35,15 @@ class Runs:
     questions: int
 
     def run(self, curve: Curve) -> Result:
-        """The curve's result; what was finished before is read."""
+        """The curve's result, read if it was finished before."""
         folder = self.folder / curve.folder
         wanted = {"curve": asdict(curve) | {"kind": curve.kind.value}, "steps": self.steps, "questions": self.questions}
         if (folder / _RESULT).is_file():
             kept = json.loads((folder / _RESULT).read_text(encoding="utf-8"))
             if kept["of"] != json.loads(json.dumps(wanted)):
-                raise InputError(f"--out {self.folder}: holds curves of other settings; name another folder")
+                raise InputError(f"--out {self.folder}: holds curves with other settings; name another folder")
             return _result(curve, kept)
-        shutil.rmtree(folder, ignore_errors=True)  # broken off: its minutes would be wrong
+        shutil.rmtree(folder, ignore_errors=True)  # interrupted: its minutes would be wrong
         before = self._before(curve)
         started = time.monotonic()
         _python(
@@ -88,7 +88,7 @@ class Runs:
         }
 
     def evaluate(self, folder: Path, *overrides: str) -> Measured:
-        """An evaluation on test questions; one that is there is read."""
+        """An evaluation on test questions, read if it exists."""
         if not (folder / "result.json").is_file():
             limit = f"evaluation.limit={self.questions}"
             _python(folder.with_name(f"{folder.name}.out"), "eval.py", f"run.dir={folder}", limit, *overrides)

@@ -1,1 +1,1 @@
-"""How much faster a GRPO batch is scored by the oracle's layers than with one model call per observation."""
+"""The benchmark of oracle scoring: a GRPO batch through the oracle's layers against one model call per observation."""

@@ -1,7 +1,4 @@
-"""`python -m benchmarks.oracle`: the command. Makes a workload, measures, prints.
-
-Knows nothing of how anything is measured.
-"""
+"""`python -m benchmarks.oracle`: the command. Makes a workload, measures, prints."""
 
 import json
 import random
@@ -36,9 +33,9 @@ def main(
     ] = None,
     groups: Annotated[int | None, typer.Option(help="questions in the step; default 32, quick 8", min=1)] = None,
     sessions: Annotated[int, typer.Option(help="sessions per question: GRPO's n (the paper's)", min=1)] = 5,
-    turns: Annotated[int, typer.Option(help="searches of a session: 1 to so many, equally often", min=1)] = 4,
+    turns: Annotated[int, typer.Option(help="most searches of a session: 1 to this, equally often", min=1)] = 4,
     top_k: Annotated[int, typer.Option(help="passages per observation", min=1)] = 3,
-    rounds: Annotated[int | None, typer.Option(help="measure so often; default 3, quick 1", min=1)] = None,
+    rounds: Annotated[int | None, typer.Option(help="number of rounds; default 3, quick 1", min=1)] = None,
     seed: Annotated[int, typer.Option(help="of questions, queries and lengths", min=0)] = 0,
 ) -> None:
     """How much faster is a GRPO step scored by our layers than with one model call per observation?
@@ -59,7 +56,7 @@ def main(
 
         config = read_oracle(oracle or ["oracle=minilm"])
         if config.name in ("literal", "supporting"):
-            raise InputError(f"oracle={config.name}: calls no model; there is nothing to gather")
+            raise InputError(f"oracle={config.name}: calls no model, so there is nothing to batch")
         with _material(questions, corpus, seed) as (file, passages), opened(passages) as (search, _):
             asked = read_questions(file)
             wanted = min(groups or (8 if quick else 32), len(asked))
@@ -80,7 +77,7 @@ def main(
 def _material(questions: Path | None, corpus: Path | None, seed: int) -> Iterator[tuple[Path, Path]]:
     """A question file and a corpus: the user's, or the embedded world's for the time being."""
     if (questions is None) != (corpus is None):
-        raise InputError("--questions and --corpus belong together")
+        raise InputError("--questions and --corpus must be given together")
     if questions is not None and corpus is not None:
         yield questions, corpus
         return

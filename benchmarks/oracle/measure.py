@@ -1,10 +1,8 @@
-"""The same workload, scored in two ways by the same loaded model.
+"""The measurement of two ways to score the same workload with the same loaded model.
 
-One call each: observation after observation, one model call with all of its pairs; nothing is shared or remembered.
-Ours: all sessions of a step at once through batching and cache, as the agent loop asks; the second pass meets what the
-first has kept on disk, as a second epoch does.
-
-Knows nothing of how the workload came about.
+One call each: observation after observation, one model call with all of its pairs; nothing is shared or cached.
+Ours: all sessions of a step at once through batching and cache, as the agent loop asks; the second pass reads the
+scores that the first one stored on disk, as a second epoch does.
 """
 
 import asyncio
@@ -86,7 +84,7 @@ def measure(config: OracleConfig, workload: Sequence[Session], cache: Path) -> M
 
 
 def _timed(work: Coroutine[Any, Any, Scores]) -> tuple[Scores, float, float]:
-    """What comes of it, and its seconds by the clock and by the process's cores."""
+    """The result, and its wall-clock and CPU seconds."""
     clock, cores = time.perf_counter(), time.process_time()
     scores = asyncio.run(work)
     return scores, time.perf_counter() - clock, time.process_time() - cores

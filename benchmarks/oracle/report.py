@@ -1,4 +1,4 @@
-"""What is printed of a measurement: a table, and the JSON. Pure."""
+"""The report of a measurement: a table, and the JSON. Pure."""
 
 from collections.abc import Sequence
 from typing import Any

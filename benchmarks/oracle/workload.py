@@ -1,11 +1,11 @@
-"""What a GRPO step asks an oracle: questions x sessions, each session with the observations that it judged.
+"""The oracle's workload in a GRPO step: questions x sessions, each session with the observations that it judged.
 
 The sessions of a question search alike: a session's first query is, half the time, the question itself; every other one
-is drawn from a few ways to ask about it (a supporting title, the question without some of its words), the likelier the
-earlier in the list. Retrieval is real: BM25's best passages, formatted as the agent sees them. So observations repeat
-within a group, and different observations share passages.
+is drawn from a few variants (a supporting title, the question without some of its words), earlier ones more often.
+Retrieval is real: BM25's best passages, formatted as the agent sees them. So observations repeat within a group, and
+different observations share passages.
 
-Invariant: the same questions, index and seed give the same workload. Knows nothing of oracles.
+Invariant: the same questions, index and seed give the same workload.
 """
 
 import asyncio

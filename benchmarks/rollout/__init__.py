@@ -1,4 +1,4 @@
-"""How fast episodes run: one at a time against a turn at a time, and against what the engine alone can do.
+"""The benchmark of rollouts: asynchronous episodes against turn-synchronous ones, and against the engine's limit.
 
-`python -m benchmarks.rollout --help` says what is measured. Knows nothing of training, rewards or answers' worth.
+`python -m benchmarks.rollout --help` says what is measured.
 """

@@ -1,7 +1,7 @@
 """`python -m benchmarks.rollout`: the command. Prepares, warms up, measures, prints.
 
-What is made once (the world, the model) lies in the cache: RESEEK_CACHE or .cache/reseek. vLLM's words go to
-`rollout-benchmark.log` there. Knows nothing of how strategies work.
+The world and the model are made once and cached in RESEEK_CACHE or .cache/reseek. vLLM's output goes to
+`rollout-benchmark.log` there.
 """
 
 import gc
@@ -44,8 +44,8 @@ _ENVIRONMENT = {
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is run. The limit is measured on more episodes: while the last ones end, places stay empty, which is the
-    episodes' nature and not the machinery's fault."""
+    """The amount of work. The limit is measured on more episodes: while the last ones end, slots stay empty, which is
+    due to the episodes and not to the program."""
 
     latencies: tuple[Latency, ...]
     episodes: int
@@ -71,7 +71,7 @@ def main(
     The same episodes (their lengths: benchmarks/rollout/episode_lengths.json) run on one vLLM engine with the micro
     model, 128 of them in flight, their searches answered from memory after a latency:
 
-    - asynchronous episodes: ours. Each goes on when its own call or search is done.
+    - asynchronous episodes: ours. Each continues as soon as its own call or search is done.
 
     - turn-synchronous loop: 128 episodes take each turn together and wait for the slowest query.
 
@@ -111,7 +111,7 @@ def _run(cache: Path, plan: Plan, console: Console) -> tuple[list[Duel], str]:
     from reseek.policy.vllm import EngineOptions, VllmPolicy
 
     world = ensure_world(cache / "world-0")
-    model = ensure_micro(cache, world, MicroStart.CAPABLE, seed=0, steps=0)  # random: what it says is thrown away
+    model = ensure_micro(cache, world, MicroStart.CAPABLE, seed=0, steps=0)  # random weights: its output is discarded
     tokenizer = make_tokenizer()
     after_a_blank = syllable_ids(tokenizer)[0]
     room = MICRO_AGENT.prompt_tokens + MICRO_AGENT.response_tokens
@@ -121,7 +121,7 @@ def _run(cache: Path, plan: Plan, console: Console) -> tuple[list[Duel], str]:
 
         def prepare() -> None:
             engine.forget()
-            gc.collect()  # not in the middle of somebody's run
+            gc.collect()  # not during a measured run
 
         def bench(episodes: int) -> Bench:
             workload = make_workload(read_lengths(), episodes, tokenizer, after_a_blank, MICRO_AGENT)

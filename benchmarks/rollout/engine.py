@@ -1,8 +1,8 @@
-"""The real engine, vLLM in this process, made to sample as many tokens as it is told.
+"""The real engine, vLLM in this process, made to sample a given number of tokens.
 
 Invariant: calls go the product's way (`reseek.policy.vllm`): its queue, its thread, its stop strings and
-log-probabilities; only nothing that is sampled ends a call early. Sampling is greedy, the cheapest there is, so that
-what the episodes cost besides weighs the most. Knows nothing of episodes.
+log-probabilities; except that nothing sampled ends a call early. Sampling is greedy, the cheapest method, so that
+the episodes' own cost has the largest share.
 """
 
 from benchmarks.rollout.workload import Call
@@ -10,7 +10,7 @@ from reseek.agent.grammar import STOP
 from reseek.policy import Sample
 from reseek.policy.vllm import VllmPolicy
 
-# As many and as long as the real ones, so that looking for them costs the same; no random weights say them.
+# As many and as long as the real stop strings, so that searching for them costs the same; never sampled.
 _NEVER_SAID = tuple(text.replace("<", "\0").replace(">", "\0") for text in STOP)
 
 
@@ -33,7 +33,7 @@ class ExactEngine:
     def forget(self) -> None:
         """Empty the prefix cache, so that a run gains nothing from the one before it. Only while nothing runs."""
         if not self._engine.reset_prefix_cache():
-            raise RuntimeError("vLLM did not empty its prefix cache: is a call still under way?")
+            raise RuntimeError("vLLM did not empty its prefix cache: is a call still running?")
 
     @property
     def prefix_caching(self) -> str:

@@ -1,8 +1,8 @@
-"""A search that takes time: a latency for every query, and a batch that waits for its slowest.
+"""A search with simulated latency: one for every query, and a batch that waits for its slowest query.
 
 Invariant: a query's latency depends on the distribution's seed, mean and spread and on the query alone, so every
 strategy waits equally long for the same query; two distributions of one seed and spread differ by their means' ratio
-only. Knows nothing of what is found, of episodes or of strategies.
+only.
 """
 
 import asyncio

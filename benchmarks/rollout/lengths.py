@@ -2,9 +2,9 @@
 
     python -m benchmarks.rollout.lengths        # writes benchmarks/rollout/episode_lengths.json again
 
-plays the scripted expert, whom the micro model imitates, on the embedded world's validation questions and writes down
-how many tokens stood where. Invariant: only lengths and verdicts are kept, so neither tokenizer nor world is needed to
-read them. Knows nothing of engines or strategies.
+plays the scripted expert, whom the micro model imitates, on the embedded world's validation questions and records the
+token counts of each part. Invariant: only lengths and verdicts are kept, so neither tokenizer nor world is needed to
+read them.
 """
 
 import asyncio
@@ -57,7 +57,7 @@ def read_lengths(path: Path = FILE) -> tuple[EpisodeLengths, ...]:
 
 
 def write_lengths(episodes: tuple[EpisodeLengths, ...], path: Path = FILE) -> None:
-    """One episode a line."""
+    """One episode per line."""
     lines = ",\n".join(
         json.dumps(
             {

@@ -1,8 +1,7 @@
-"""Run the strategies side by side and compare what they took.
+"""The measurement of the strategies side by side.
 
-Invariant: two times are compared only within one repeat, where they lie side by side, and only after the calls behind
-them were found to be the planned ones; who goes first changes from repeat to repeat, so that drift favours nobody.
-Knows nothing of tables.
+Invariant: two times are compared only within one repeat, and only after their calls were found to be the planned ones;
+the order changes from repeat to repeat, so that drift favours no strategy.
 """
 
 import asyncio
@@ -20,7 +19,7 @@ from reseek.policy import Sample
 
 
 class Strategy(Enum):
-    """Who is measured."""
+    """The strategies."""
 
     ASYNCHRONOUS = "asynchronous"
     TURN_SYNCHRONOUS = "turn-synchronous"
@@ -29,8 +28,8 @@ class Strategy(Enum):
 
 @dataclass(frozen=True)
 class Taken:
-    """What one run took: by the clock, and of the processor, all threads together. On an idle machine the clock's
-    seconds are the fewer; where they are many more, neighbours had the cores."""
+    """The wall-clock and CPU seconds (all threads) of one run. On an idle machine the wall-clock seconds are fewer; if
+    they are many more, other processes used the cores."""
 
     seconds: float
     cpu_seconds: float
@@ -45,11 +44,11 @@ class Bench:
         self._planned = Counter(self.calls)
 
     def warm_up(self, calls: int = 256) -> None:
-        """Have the engine do some of the work, unmeasured."""
+        """Let the engine do some of the work, unmeasured."""
         self._timed(engine_limit(self.calls[:calls], self._engine))
 
     def run(self, strategy: Strategy, latency: Latency) -> Taken:
-        """One run. Raises WorkDiffers unless it made the very calls that were planned."""
+        """One run. Raises WorkDiffers unless it made exactly the planned calls."""
         recorder = Recorder(self._engine)
         if strategy is Strategy.ENGINE_LIMIT:
             work = engine_limit(self.calls, recorder)
@@ -58,7 +57,7 @@ class Bench:
             work = play(self.workload, recorder, DelayedSearch(self.workload, latency), self._in_flight)
         taken = self._timed(work)
         if Counter(recorder.calls) != self._planned:
-            raise WorkDiffers(f"{strategy.value}, {latency.name}: made other calls than were planned")
+            raise WorkDiffers(f"{strategy.value}, {latency.name}: its calls differ from the planned ones")
         return taken
 
     def _timed(self, work: Coroutine[None, None, None]) -> Taken:
@@ -74,7 +73,7 @@ class Bench:
 
 @dataclass(frozen=True)
 class Pair:
-    """Ours beside another strategy: on what, under which latency, how often."""
+    """A comparison of ours with another strategy: workload, latency and number of repeats."""
 
     bench: Bench
     other: Strategy
@@ -84,7 +83,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Duel:
-    """What came of a pair: what ours and the other strategy took, once per repeat."""
+    """The result of a pair: the times of ours and of the other strategy, once per repeat."""
 
     workload: Workload
     other: Strategy
@@ -132,5 +131,5 @@ def _calls_of(workload: Workload, in_flight: int) -> list[Call]:
     recorder = Recorder(Dry())
     asyncio.run(asynchronous(workload, recorder, workload, in_flight))
     if (len(recorder.calls), sum(call.tokens for call in recorder.calls)) != (workload.calls, workload.sampled_tokens):
-        raise WorkDiffers("the episodes make other calls than were planned")
+        raise WorkDiffers("the episodes' calls differ from the planned ones")
     return recorder.calls

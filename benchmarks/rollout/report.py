@@ -1,4 +1,4 @@
-"""The measurements as a table for people and one JSON object for programs. Knows nothing of how they were made."""
+"""The measurements as a table for people and one JSON object for programs."""
 
 from statistics import median
 from typing import Any
@@ -29,7 +29,7 @@ def key_of(duel: Duel) -> str:
 
 
 def table(duels: list[Duel], in_flight: int) -> Table:
-    """One line a strategy and latency; our speed over the other's stands in the other's line."""
+    """One line per strategy and latency; our speed over the other's is in the other's line."""
     result = Table(title=f"{in_flight} episodes in flight")
     for header in _TEXT_COLUMNS:
         result.add_column(header)
@@ -50,7 +50,7 @@ def table(duels: list[Duel], in_flight: int) -> Table:
 
 
 def summary(duels: list[Duel], facts: dict[str, Any]) -> dict[str, Any]:
-    """The ratios under their keys, what they were taken from, and `facts` of the run."""
+    """The ratios under their keys, the times behind them, and `facts` of the run."""
     return {
         "benchmark": "rollout",
         **{key_of(duel): round(duel.speedup, 3) for duel in duels},

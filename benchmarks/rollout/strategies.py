@@ -1,11 +1,9 @@
-"""Three ways to put the same episodes through one engine.
+"""Three strategies to run the same episodes on one engine.
 
-`asynchronous` is the project's way: every episode goes on as soon as its own call or search is done, and a new one
+`asynchronous` is the project's: every episode continues as soon as its own call or search is done, and a new one
 takes the place of one that has ended. `turn_synchronous` is Search-R1's: a batch of episodes takes its turns together,
-each turn is one batched generation, then one batched search. `engine_limit` is no strategy at all: calls that are
+each turn is one batched generation, then one batched search. `engine_limit` is the upper bound: calls that are
 known beforehand, submitted at once. Invariant: all three ask the engine for the same calls.
-
-Knows nothing of clocks, engines or latencies.
 """
 
 import asyncio
@@ -19,7 +17,7 @@ from reseek.search import Search
 
 
 class Recorder:
-    """An Engine that writes down what it is asked for."""
+    """An Engine that records its calls."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -71,7 +69,7 @@ async def turn_synchronous(workload: Workload, engine: Engine, search: Search, i
 
 
 async def engine_limit(calls: Sequence[Call], engine: Engine) -> None:
-    """All calls at once: no episode, no search, no waiting for what an earlier call said."""
+    """All calls at once: no episode, no search, no dependence on earlier calls."""
     with _plain_errors():
         async with asyncio.TaskGroup() as group:
             for call in calls:
@@ -79,7 +77,7 @@ async def engine_limit(calls: Sequence[Call], engine: Engine) -> None:
 
 
 class _LockStep:
-    """Engine and Search of a batch of episodes: what they ask for is held back until all of them ask for something."""
+    """Engine and Search of a batch of episodes: their requests are held back until every episode has one."""
 
     def __init__(self, engine: Engine, search: Search, episodes: int) -> None:
         self._engine, self._search, self._left = engine, search, episodes
@@ -94,7 +92,7 @@ class _LockStep:
         return await result
 
     async def search(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
-        (query,) = queries  # an episode asks one at a time
+        (query,) = queries  # an episode sends one at a time
         result: asyncio.Future[list[Hit]] = asyncio.get_running_loop().create_future()
         self._queries.append((query, k, result))
         self._look()
@@ -106,7 +104,7 @@ class _LockStep:
         self._look()
 
     async def drive(self) -> None:
-        """Serve the batch until it is empty: the searches of a turn first, then everybody's next call."""
+        """Serve the batch until it is empty: the searches of a turn first, then every episode's next call."""
         while self._left:
             await self._all_wait.wait()
             self._all_wait.clear()

@@ -1,10 +1,8 @@
 """Episodes whose every length is fixed beforehand, played through the project's own `run_episode`.
 
 Invariant: an engine samples as many tokens per call as the plan says and is given the context that these tokens lead
-to; what it samples is thrown away for the planned words, which are as many and hold a legal action. So all strategies
-ask for the very same calls, whatever the model's weights are, and the engine's prefill and decode work is real.
-
-Knows nothing of time, of the order of calls, or of how an engine works.
+to; what it samples is replaced by the planned words, which are as many and contain a legal action. So all strategies
+make exactly the same calls, whatever the model's weights are, and the engine's prefill and decode work is real.
 """
 
 import random
@@ -23,12 +21,12 @@ from reseek.search import Search
 
 
 class WorkDiffers(Exception):
-    """What was measured is not what was planned: the measurement is void."""
+    """The work differs from the planned work, so the measurement is void."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """One policy call: what the engine is given, and how many tokens it has to sample."""
+    """One policy call: the engine's context, and the number of tokens to sample."""
 
     context: tuple[int, ...]
     tokens: int
@@ -42,7 +40,7 @@ class Engine(Protocol):
 
 @dataclass(frozen=True)
 class PlannedEpisode:
-    """`said[i]` is what the policy says in call i; the queries' `keys` name what the search is asked."""
+    """`said[i]` is the policy's text in call i; the `keys` identify the search queries."""
 
     prompt: tuple[int, ...]
     said: tuple[tuple[int, ...], ...]
@@ -51,7 +49,7 @@ class PlannedEpisode:
 
 @dataclass(frozen=True)
 class Workload:
-    """Episodes, the passages their searches find, and the budgets they keep. Use as the inner `Search` of a delay."""
+    """Episodes, the passages their searches find, and their budgets. Use as the inner `Search` of a delay."""
 
     episodes: tuple[PlannedEpisode, ...]
     passages: dict[str, Hit]
@@ -76,7 +74,7 @@ class Workload:
 
 
 class Part:
-    """One episode's Policy and Search: what is said and asked in it is fixed."""
+    """One episode's Policy and Search, with fixed texts and queries."""
 
     def __init__(self, planned: PlannedEpisode, engine: Engine, search: Search) -> None:
         self._said, self._keys = iter(planned.said), iter(planned.keys)
@@ -85,10 +83,10 @@ class Part:
     async def sample(self, context_ids: Sequence[int], *, stop: Sequence[str], max_tokens: int) -> Sample:
         ids = next(self._said)
         if len(ids) > max_tokens:
-            raise WorkDiffers(f"{len(ids)} tokens are planned where {max_tokens} are allowed")
+            raise WorkDiffers(f"{len(ids)} tokens are planned but only {max_tokens} are allowed")
         sampled = await self._engine.sample(Call(tuple(context_ids), len(ids)))
         if len(sampled.ids) != len(ids):
-            raise WorkDiffers(f"the engine sampled {len(sampled.ids)} tokens, planned are {len(ids)}")
+            raise WorkDiffers(f"the engine sampled {len(sampled.ids)} tokens, but {len(ids)} were planned")
         return Sample(ids, sampled.logprobs)
 
     async def search(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
@@ -107,8 +105,8 @@ def make_workload(
     lengths: Sequence[EpisodeLengths], count: int, tokenizer, words: Sequence[int], agent: AgentConfig, seed: int = 0
 ) -> Workload:
     """`count` episodes of these lengths, over and over, in a shuffled order, filled with `words`: ids of tokens that
-    are a word each (a blank and letters) wherever they stand. No two episodes share their words, so that the engine's
-    prefix cache finds only what an episode itself has said before."""
+    are a word each (a blank and letters) in any position. No two episodes share their words, so that the engine's
+    prefix cache only finds an episode's own earlier tokens."""
     rng = random.Random(f"workload {seed}")
     texts = EpisodeTexts.of(tokenizer)
     chosen = list(islice(cycle(lengths), count))
@@ -151,7 +149,7 @@ class _Writer:
         found = hit(tokens - frame)
         length = len(self._texts.observation([found], limit)[0])
         if length != tokens:
-            raise WorkDiffers(f"an observation has {length} tokens, planned are {tokens}: not each word is a token")
+            raise WorkDiffers(f"an observation has {length} tokens, but {tokens} were planned: a word is not one token")
         return found
 
     def _tagged(self, action: Action, tokens: int) -> tuple[int, ...]:

@@ -1,1 +1,1 @@
-"""How fast is search: in process, as a service, and as the plain server that the field uses."""
+"""The benchmark of search: in process, as a service, and against Search-R1's plain server."""

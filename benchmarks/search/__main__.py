@@ -1,5 +1,5 @@
 """`python -m benchmarks.search`: the command. Indexes and generated passages are kept in the cache: RESEEK_CACHE or
-.cache/reseek. Knows nothing of how systems are measured."""
+.cache/reseek."""
 
 import json
 import os
@@ -38,15 +38,15 @@ _WIDTH = 132
 
 def main(
     quick: Annotated[
-        bool, typer.Option("--quick", help="a minute, once the index is there: one round, the small corpus alone")
+        bool, typer.Option("--quick", help="a minute with an existing index: one round, the small corpus alone")
     ] = False,
     passages: Annotated[int, typer.Option(min=10_000, help="size of the large, generated corpus")] = LARGE,
 ) -> None:
-    """How fast is search in process, as a service, and as the field's plain server? How fast is injecting?
+    """How fast is search in process, as a service, and as Search-R1's plain server? How fast is injecting?
 
-    On 73,206 real passages where ../shared/data has them, else on generated ones, and on 1,000,000 generated ones. Each
+    On 73,206 real passages if ../shared/data has them, else on generated ones, and on 1,000,000 generated ones. Each
     system gets the same distinct queries, from one client and from 64 at once; the load comes from a process of its
-    own, whose CPU is reported. 2,000 passages are injected, against building the whole index anew. The last line is
+    own, whose CPU is reported. 2,000 passages are injected, against rebuilding the whole index. The last line is
     one JSON object with the goals' keys.
     """
     cache = Path(os.environ.get("RESEEK_CACHE", ".cache/reseek")).resolve() / "search-benchmark"

@@ -1,8 +1,7 @@
-"""Does our BM25 agree with an implementation that shares no code with it? bm25s, given the same terms.
+"""The agreement of our BM25 with bm25s, which shares no code with it, on the same terms.
 
 `python -m benchmarks.search.agreement INDEX CORPUS QUERIES` is the process that compares. The terms are those of
 Lucene's English analyser (there is no second one to compare it with); scores, statistics and order are bm25s's own.
-Knows nothing of speed.
 """
 
 import asyncio
@@ -24,7 +23,7 @@ from reseek.search.lucene import LuceneSearch
 
 K, QUERIES = 3, 1000
 _BATCH = 256
-# A word that no passage holds and that the stemmer leaves alone: passages cross to Java and back many at once.
+# A word that no passage contains and that the stemmer leaves alone: passages cross to Java and back many at once.
 _FENCE = "qzxjfenceqzxj"
 
 
@@ -44,7 +43,7 @@ def terms_of(texts: Iterable[str]) -> Iterator[list[str]]:
     """The terms of each text, by the analyser of every index and query here."""
     analyser, analyse = default_analyzer(), java_class("io.anserini.analysis.AnalyzerUtils").analyze
     for batch in batched(texts, _BATCH):
-        # As one Java string: terms hold no white space, so ", " only stands between them.
+        # As one Java string: terms hold no white space, so ", " only separates them.
         terms = analyse(analyser, f" {_FENCE} ".join(batch)).toString()[1:-1].split(", ")
         ends = [*(place for place, term in enumerate(terms) if term == _FENCE), len(terms)]
         if len(ends) != len(batch):

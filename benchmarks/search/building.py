@@ -1,6 +1,6 @@
-"""Building the index that is searched, measured: seconds, size, peak memory. Built once, kept with its figures.
+"""The measured build of the searched index: seconds, size, peak memory. It is built once and kept with its figures.
 
-`python -m benchmarks.search.building CORPUS INDEX` is the process that builds and tells. Knows nothing of searching.
+`python -m benchmarks.search.building CORPUS INDEX` is the process that builds and reports.
 """
 
 import json
@@ -17,7 +17,7 @@ from reseek.search.open_index import open_index
 
 
 def ensure_index(material: Material, cache: Path) -> tuple[Path, dict]:
-    """The index's folder and what was measured when it was built (`built`: when that was)."""
+    """The index's folder and the measurements of its build (`built`: its time)."""
     index = cache / f"index-{material.corpus.name.partition('.')[0]}"
     figures = index.with_suffix(".json")
     if not (figures.is_file() and is_usable(index)):
@@ -28,7 +28,7 @@ def ensure_index(material: Material, cache: Path) -> tuple[Path, dict]:
 
 
 def is_usable(index: Path) -> bool:
-    """Whether an index of either kind is there, whole and of this version."""
+    """Whether the folder has a complete index of either kind and of this version."""
     try:
         open_index(index)
     except InputError:

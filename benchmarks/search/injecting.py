@@ -1,8 +1,7 @@
-"""Adding 2,000 passages to an index, against building the index of all passages anew, measured; and whether both
-answer alike.
+"""The measured injection of 2,000 passages against a rebuild of the whole index, and whether both answer alike.
 
 `python -m benchmarks.search.injecting BASE CORPUS QUERIES FOLDER` is the process that measures: it injects once cold
-(with the start of Java), then a few times warm, builds the index of the union, asks both. Knows nothing of tables.
+(with the start of Java), then a few times warm, builds the index of the union, asks both.
 """
 
 import asyncio
@@ -76,7 +75,7 @@ def rebuilt(corpus: Path, new: list[Passage], folder: Path) -> float:
 
 def same_ranking(ours: Sequence[Hit], theirs: Sequence[Hit], tolerance: float = TOLERANCE) -> bool:
     """Whether two rankings have equal scores, and above the last score the same passages at equal scores. Passages
-    that tie with the last one may stand beyond the cut."""
+    that tie with the last one may be beyond the cut."""
     if len(ours) != len(theirs):
         return False
     if any(abs(one.score - other.score) > tolerance for one, other in zip(ours, theirs, strict=True)):

@@ -1,7 +1,7 @@
-"""What is searched and asked: real passages and questions where the development data lie, generated ones anywhere.
+"""The corpora and queries: real passages and questions if the development data exist, else generated ones.
 
 Generated text is made of pseudo-words whose frequencies fall as a language's do (Zipf), from a seed: the same size
-gives the same bytes. Passages stream to the disk; nothing grows with their number. Knows nothing of what is measured.
+gives the same bytes. Passages stream to the disk; nothing grows with their number.
 """
 
 import json
@@ -29,7 +29,7 @@ class Material:
 
 
 def real() -> Material | None:
-    """73,206 Wikipedia passages and the questions collected with them; None where the data are not here."""
+    """73,206 Wikipedia passages and the questions collected with them; None if the data are missing."""
     corpus = SHARED / "corpus" / "wiki73k.jsonl.gz"
     if not corpus.is_file():
         return None
@@ -51,7 +51,7 @@ def generated(passages: int, cache: Path, queries: int = 30_000) -> Material:
                 file.write(json.dumps({"id": f"g{number}", "title": title, "text": text}) + "\n")
         os.replace(part, corpus)
     rng, words = np.random.default_rng(1), _words()
-    # Questions are made of rarer words than passages: the commonest hundred stand for a language's function words.
+    # Questions are made of rarer words than passages: the commonest hundred represent a language's function words.
     ranks = 100 + rng.permuted(_sample(rng, (2 * queries, _QUERY_WORDS)) % (_VOCABULARY - 100), axis=1)
     asked = dict.fromkeys(" ".join(words[rank] for rank in line) for line in ranks)
     return Material(f"generated {passages:,}", corpus, list(asked)[:queries])
@@ -83,5 +83,5 @@ def _words() -> list[str]:
             rest = rest // base - 1
             if rest < 0:
                 break
-        words.append("".join(syllables) + "k")  # an ending that the stemmer leaves alone
+        words.append("".join(syllables) + "k")  # an ending that the stemmer does not change
     return words

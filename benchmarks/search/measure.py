@@ -1,8 +1,8 @@
-"""The measuring: processes are started, warmed up, asked in turn, ended.
+"""The measurement: processes are started, warmed up, queried in turn, ended.
 
-Invariant: in a round every system gets the same queries, no query comes twice to a system, and only one system is
-asked at a time; the order turns from round to round, so that no system always follows the same. All stay alive, so
-that each is as warm as a long-lived service is. Knows nothing of tables.
+Invariant: in a round every system gets the same queries, no system gets a query twice, and only one system is queried
+at a time; the order rotates from round to round, so that no system always follows the same one. All stay alive, so
+that each is as warm as a long-lived service is.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ _HEAP = "1g"
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is asked: queries per round by many clients, by a single one, and of each system before it counts."""
+    """The numbers of queries: per round by many clients, by a single one, and for each system's warm-up."""
 
     rounds: int
     many: int
@@ -36,7 +36,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Case:
-    """A system asked by so many clients at once (0: it is given all queries in one call)."""
+    """A system queried by a number of clients at once (0: all queries in one call)."""
 
     system: str
     clients: int

@@ -1,7 +1,6 @@
-"""Who asks: so many clients, each with one query at a time, until all queries are asked. What they measure.
+"""The clients: each sends one query at a time until all queries are sent, and measures the replies.
 
-Invariant: every query is asked once and its answer checked; a wrong answer is an error, not a slow one. Knows nothing
-of processes (`benchmarks.search.worker`).
+Invariant: every query is sent once and its answer checked; a wrong answer is an error, not a slow one.
 """
 
 import asyncio
@@ -39,7 +38,7 @@ async def play(asks: Sequence[Ask], queries: Sequence[str]) -> dict:
 
 
 class Connection:
-    """The cheapest client that is one: a socket kept open, a request written, a reply read to its length and looked
+    """The cheapest possible client: a socket kept open, a request written, a reply read to its length and looked
     at. On two cores a convenient client would be most of what is measured."""
 
     def __init__(self, url: str) -> None:

@@ -1,6 +1,6 @@
 """The benchmark's tables and its JSON.
 
-Invariant: a goal is judged by the worst corpus. Knows nothing of how anything was measured.
+Invariant: a goal is judged by the worst corpus.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from rich.table import Table
 
 from benchmarks.search.measure import MANY, ratio
 
-# What each should reach at least; those of one corpus, and those of the whole run.
+# The minimum of each goal: those of one corpus, and those of the whole run.
 CORPUS_GOALS = {
     "in_process_vs_lucene_batch": 0.9,
     "service_vs_in_process": 0.5,
@@ -29,7 +29,7 @@ _NAMES = {
 
 
 def figures(measured: Mapping) -> dict:
-    """What one corpus showed: the ratios (medians over rounds), and each case's medians."""
+    """The figures of one corpus: the ratios (medians over rounds), and each case's medians."""
     rounds = measured["rounds"]
     many = f"_{MANY}"
     return {
@@ -43,7 +43,7 @@ def figures(measured: Mapping) -> dict:
 
 
 def dense_figures(measured: Mapping) -> dict:
-    """As `figures`, of the dense part."""
+    """As `figures`, for the dense part."""
     rounds, many = measured["rounds"], f"_{MANY}"
     return {
         "dense_service_vs_serial_64": round(ratio(rounds, f"service{many}", f"serial{many}"), 3),
@@ -90,14 +90,14 @@ def summary(corpora: Mapping[str, dict], injection: Mapping, further: Mapping) -
 
 
 def injection_table(name: str, injection: Mapping) -> Table:
-    shown = Table(title=f"{name}: {injection['passages_added']:,} passages more")
+    shown = Table(title=f"{name}: {injection['passages_added']:,} passages added")
     for header in ("", "seconds"):
         shown.add_column(header, justify="right" if header else "left")
     for label, key in (
         ("injected (Java running)", "inject_seconds"),
         ("injected (Java started for it)", "inject_cold_seconds"),
         ("each of them looked up", "verification_seconds"),
-        ("index of all built anew", "rebuild_seconds"),
+        ("index rebuilt with all passages", "rebuild_seconds"),
     ):
         shown.add_row(label, f"{injection[key]:.2f}")
     return shown

@@ -1,8 +1,8 @@
 """The plain server: one query after another, as Search-R1's retrieval_server.py does it. `python -m ...serial INDEX`.
 
 The same engines as ours (Anserini's jar; sentence-transformers and faiss), and kinder than the original: stored text is
-read from the hit (the original looks each document up again). What it lacks is what is compared: batches, threads, a
-queue.
+read from the hit (the original looks each document up again). The comparison is about what it lacks: batches, threads,
+a queue.
 """
 
 import json

@@ -63,7 +63,7 @@ async def clients(search, queries: Sequence[str], number: int) -> dict:
 
 
 class Engine:
-    """What is measured in process: our search, and beside it Anserini's own batch_search on the same index."""
+    """The systems measured in process: our search, and beside it Anserini's own batch_search on the same index."""
 
     def __init__(self, index: str) -> None:
         self._index, self._searcher = index, None

@@ -1,1 +1,1 @@
-"""How many tokens training feeds to the model, against how many it has to: forks, padding and synthetic rows."""
+"""The benchmark of training tokens: tokens fed to the model against the minimum (forks, padding, synthetic rows)."""

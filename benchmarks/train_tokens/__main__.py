@@ -1,6 +1,6 @@
 """`python -m benchmarks.train_tokens`: the command. Plays, counts, prints.
 
-Needs no model, GPU or index; the same seed gives the same numbers. Knows nothing of how anything is counted.
+Needs no model, GPU or index; the same seed gives the same numbers.
 """
 
 import json

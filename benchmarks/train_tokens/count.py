@@ -1,9 +1,7 @@
-"""What one case costs, in tokens. Pure.
+"""The cost of one case in tokens. Pure.
 
 Invariant: `unique` counts each distinct prefix of a session's rows once, so it is what a forward pass that shared
 prefixes within a session would feed; `segments` is what one without sharing, padding and synthetic rows would.
-
-Knows nothing of episodes, tensors, verl or configuration.
 """
 
 from collections.abc import Hashable, Sequence
@@ -15,7 +13,7 @@ Row = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Session:
-    """What one session gives to training: its rows (segments) as token ids, and how many tokens it sampled."""
+    """One session's training data: its rows (segments) as token ids, and its number of sampled tokens."""
 
     name: Hashable
     rows: tuple[Row, ...]
@@ -36,7 +34,7 @@ class Fed:
 
 @dataclass(frozen=True)
 class Counts:
-    """The counts of one batch, in tokens where not said otherwise."""
+    """The counts of one batch, in tokens unless stated otherwise."""
 
     sessions: int
     rows: int
@@ -47,7 +45,7 @@ class Counts:
 
     @property
     def segments_over_unique(self) -> float:
-        """What forking costs: 1 where nothing was edited."""
+        """The cost of forking: 1 if nothing was edited."""
         return self.segments / self.unique
 
     @property
@@ -71,7 +69,7 @@ def unique_prefix_tokens(rows: Sequence[Row]) -> int:
 
 
 def count(sessions: Sequence[Session], fed: Fed) -> Counts:
-    """The counts of a batch of which `fed` is known."""
+    """The counts of a batch whose `fed` is known."""
     return Counts(
         sessions=len(sessions),
         rows=sum(len(session.rows) for session in sessions),

@@ -1,8 +1,8 @@
-"""Which tokens a forward pass is fed: rows laid out as the trainer does, micro-batches cut by the engines' functions.
+"""The tokens fed to a forward pass: rows laid out as the trainer does, micro-batches cut by the engines' functions.
 
 Invariant: every row is fed exactly once, in the optimiser step of its session; all workers of a step cut the same
 number of micro-batches, as verl makes them agree on. Counts the update; the passes for log-probabilities feed the same
-rows, cut without regard to steps. Lengths alone matter: token ids are zeros. Knows nothing of episodes.
+rows, cut without regard to steps. Lengths alone matter: token ids are zeros.
 """
 
 import inspect
@@ -20,7 +20,7 @@ from reseek.training.verl_plugin.micro_batches import cut_by_length
 
 def feed(sessions: Sequence[Hashable], lengths: Sequence[int], *, steps: int, workers: int, forward_tokens: int) -> Fed:
     """Tokens of all micro-batches of all workers and steps. `sessions[r]` names the session of row r, `lengths[r]` is
-    its number of tokens. Raises AssertionError where a row is longer than `forward_tokens`, as verl does."""
+    its number of tokens. Raises AssertionError if a row is longer than `forward_tokens`, as verl does."""
     layout = lay_out(sessions, lengths, steps, workers)
     packed = padded = balanced = 0
     for shares in shares_of_steps(layout, lengths, steps, workers):
@@ -67,6 +67,6 @@ def _micro_batches(lengths: Sequence[int], forward_tokens: int, least: int) -> l
         [torch.zeros(length, dtype=torch.int64) for length in lengths], layout=torch.jagged
     )
     batch = TensorDict({"input_ids": ids_BT}, batch_size=len(lengths))
-    balanced = inspect.unwrap(rearrange_micro_batches)  # verl's own, whether our patch stands over it or not
+    balanced = inspect.unwrap(rearrange_micro_batches)  # verl's own function, whether or not our patch wraps it
     micro_batches, _ = balanced(batch, max_token_len=forward_tokens, min_num_micro_batch=least)
     return [micro_batch["input_ids"].offsets().diff().tolist() for micro_batch in micro_batches]

@@ -1,10 +1,8 @@
-"""Real episodes of a scripted agent whose verdicts are No at a given rate; what they give to training.
+"""Real episodes of a scripted agent whose verdicts are No at a given rate, and their training rows.
 
 Invariant: an episode's searches, words and lengths depend on the seed, question and session alone, never on the context
-policy or the No-rate, and the Noes of a lower rate are among those of a higher one: cases differ only in what they are
-compared by. Text is filler of the wanted number of tokens of the micro model's tokenizer.
-
-Knows nothing of layout, micro-batches or verl.
+policy or the No-rate, and the Noes of a lower rate are among those of a higher one: cases differ only in the compared
+variable. Text is filler of the wanted number of tokens of the micro model's tokenizer.
 """
 
 import asyncio
@@ -27,7 +25,7 @@ QUERY_WORDS = 3
 
 
 class Turns(Enum):
-    """How many searches an episode makes."""
+    """The number of searches of an episode."""
 
     ALL = "all T"
     """The whole budget, in every episode: the most forks there can be."""
@@ -56,7 +54,7 @@ class Workload:
 
 
 def play(workload: Workload, context: ContextPolicy, no_rate: float, turns: Turns) -> list[Session]:
-    """The sessions of the batch. Raises RuntimeError where an episode did not fit the agent's budgets."""
+    """The sessions of the batch. Raises RuntimeError if an episode exceeds the agent's budgets."""
     agent = workload.agent.model_copy(update={"context": context})
 
     async def one(question: int, session: int) -> Session:
@@ -83,7 +81,7 @@ def play(workload: Workload, context: ContextPolicy, no_rate: float, turns: Turn
 
 
 class _Scripted:
-    """A policy that says the given calls, one after the other, whatever it is shown."""
+    """A policy that returns the given calls, one after the other, for any context."""
 
     def __init__(self, calls: Iterator[tuple[int, ...]]) -> None:
         self._calls = calls
@@ -128,7 +126,7 @@ def _filler(rng: random.Random, length: tuple[int, int]) -> tuple[int, ...]:
 
 @lru_cache(maxsize=1)
 def _words() -> list[int]:
-    """Ids of word-initial syllables, each with a blank before it: one token wherever it stands."""
+    """Ids of word-initial syllables, each with a blank before it: one token in any position."""
     return syllable_ids(_texts().tokenizer)[0]
 
 

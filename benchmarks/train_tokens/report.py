@@ -1,6 +1,6 @@
 """The benchmark's tables and its JSON.
 
-Invariant: a goal is judged by the worst of all cases. Knows nothing of how cases were measured.
+Invariant: a goal is judged by the worst of all cases.
 """
 
 from collections.abc import Iterable, Sequence
@@ -19,7 +19,7 @@ GOAL = 1.05
 
 @dataclass(frozen=True)
 class Case:
-    """What was measured under which conditions."""
+    """The conditions and counts of one measurement."""
 
     setup: Setup
     turns: Turns
@@ -35,7 +35,7 @@ class Case:
 
 
 def table(setup: Setup, cases: Iterable[Case]) -> Table:
-    """One setup's cases, a line each."""
+    """One setup's cases, one line each."""
     work = setup.workload
     mode = "packed" if setup.packs else "padded"
     shown = Table(
@@ -92,7 +92,7 @@ def summary(cases: Sequence[Case], *, quick: bool, seed: int) -> dict[str, Any]:
 
 
 def verdict(result: dict[str, Any]) -> str:
-    """One line: whether the goal is met, and where the worst case stands."""
+    """One line: whether the goal is met, and the worst case."""
     met = "met" if result["goal_met"] else "missed"
     return (
         f"fed/segments, worst case: {result['fed_over_segments']:.3f} ({result['fed_over_segments_of']}); "

@@ -1,8 +1,8 @@
-"""What is measured: the quick start and the paper's run, as `python train.py` would compose them.
+"""The measured setups: the quick start and the paper's run, as `python train.py` would compose them.
 
 Invariant: everything that decides how tokens are fed (workers, optimiser steps, forward_tokens, packing) and the
 agent's budgets are read from the composed configuration; only the lengths of texts, and the paper's number of
-questions, are written here. Knows nothing of what is counted.
+questions, are written here.
 """
 
 from dataclasses import dataclass

@@ -86,4 +86,4 @@ def test_a_server_that_can_not_tell_must_be_able_to_search(health):
 def test_a_service_that_starts_and_one_that_is_not_there():
     with server(STARTING) as starting:
         assert "still being opened" in refusal(starting)
-    assert "nothing answers" in refusal(starting)
+    assert "no answer" in refusal(starting)
