@@ -2,7 +2,7 @@
 
 Invariant: after every text was shown, a question is `found` iff `reward.cover_match` of one of its golden answers is 1
 for one of the texts: an alias stands in it at token boundaries, both normalised. Matching is of whole words, by each
-alias's first word, and a question that is found is sought no longer. Knows nothing of indexes. Pure.
+alias's first word, and a question that is found is sought no longer. Pure.
 """
 
 from collections import defaultdict

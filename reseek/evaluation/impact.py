@@ -2,8 +2,7 @@
 
 Invariant: the three classes part the judged steps: each falls into exactly one. A judged step is an observation with a
 parsed verdict, Yes or No; steps of FAILED episodes, and of questions whose answer a passage can't hold (yes / no, a
-choice that the question names), are in none. Knows nothing of oracles: whether an observation holds the answer is read
-from its text.
+choice that the question names), are in none.
 """
 
 from collections.abc import Iterator, Sequence

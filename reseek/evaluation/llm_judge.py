@@ -5,7 +5,7 @@ per model and prompt: what was asked lies in a cache by its content, so that the
 endpoint that fails ends the command and is never a verdict. An episode without an answer is wrong without being asked
 about; FAILED episodes are left out. Writes `llm_judge.json` into the run's folder.
 
-The endpoint's key is OPENAI_API_KEY; a local server wants none. Knows nothing of trajectories.
+The endpoint's key is OPENAI_API_KEY; a local server wants none.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """Two runs on the same questions: is one better, or was it chance? Pure.
 
 Invariant: only questions that both runs answered without failing are compared, each with itself; exchanging the runs
-changes the sign of the difference and nothing else. Knows nothing of what the runs are.
+changes the sign of the difference and nothing else.
 """
 
 from collections.abc import Sequence

@@ -2,7 +2,7 @@
 
 Invariant: a question is named iff its answer is one that passages can hold (`Question.answerable`) and stands
 in none of them, title or text, at token boundaries: a plain count over the whole corpus, no search. What was found for
-a corpus and questions is kept in the cache under a hash of both. Knows nothing of policies or episodes.
+a corpus and questions is kept in the cache under a hash of both.
 """
 
 import hashlib

@@ -1,7 +1,7 @@
 """A cache before a scorer: what was scored once is not scored again, in this run or a later one.
 
 Invariant: a caller gets the score that this very model gave to this very pair; a failure is never kept. The key is a
-hash of the model's identity and the pair. Knows nothing of who scores, nor of where scores are kept.
+hash of the model's identity and the pair.
 """
 
 import hashlib

@@ -3,7 +3,7 @@
 The sigmoid is given to sentence-transformers explicitly and so applied exactly once, whatever activation a model was
 saved with: BAAI/bge rerankers name none (the library would take the sigmoid), others the identity. Invariant: no pair
 is cut by the model; what doesn't fit is refused by `cut`. A folder of `reseek.oracle.making.finetune` says what form
-of pair it was trained on; it is refused for any other. """
+of pair it was trained on; it is refused for any other."""
 
 from collections.abc import Sequence
 from functools import cached_property

@@ -4,8 +4,6 @@ The file is SQLite's, in write-ahead mode: several processes of one machine may 
 whole; a network file system is no place for it. It only grows (about 60 bytes a score) and may be deleted whenever
 nothing runs. Invariant: what is read under a key was written under it. A disk that fails costs the file's use, with one
 warning, and no score: it is a convenience.
-
-Knows nothing of what keys mean.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""How a local model's tokenizer cuts a long text: windows that fit beside the query. Knows nothing of scores."""
+"""How a local model's tokenizer cuts a long text: windows that fit beside the query."""
 
 from collections.abc import Sequence
 from functools import lru_cache

@@ -3,8 +3,6 @@
 Invariant: a call's result does not depend on which other calls share its batch, up to float rounding; contexts are
 padded on the left and masked. At temperature 0 it takes the likeliest token. Log-probabilities are those of the
 distribution that was sampled from: the model's, sharpened by the temperature (at temperature 0: the model's own).
-
-Knows nothing of episodes or actions: stop strings are given to it.
 """
 
 import asyncio

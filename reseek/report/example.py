@@ -4,7 +4,7 @@ A wrong first passage names a wrong bridge. The policy sees that the passage is 
 gone when the next query is written, under `keep` it is still read, and everything after it goes wrong. Invariant: both
 runs are played by the same scripted policy, whose words depend on its context alone, through the project's own episode
 code; they differ in `agent.context` and in nothing else. Writes two runs' folders and the viewer, opened on both side
-by side. Knows nothing of how pages are made.
+by side.
 """
 
 import asyncio

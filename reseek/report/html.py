@@ -1,7 +1,7 @@
 """What both pages share: templates with autoescape, data and code that stand in a page safely.
 
 Invariant: a page asks the network for nothing and runs no script but the ones whose hashes its content security policy
-names; data of whatever content can't end its element. Knows nothing of what pages say.
+names; data of whatever content can't end its element.
 """
 
 import base64

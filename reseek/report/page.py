@@ -1,7 +1,7 @@
 """`report.html`: the tables and pictures of runs as one page that needs nothing else.
 
 Invariant: the page holds the same tables as the Markdown, CSV and LaTeX files; every string of it is escaped, and no
-script runs in it at all. Knows nothing of how numbers are made.
+script runs in it at all.
 """
 
 from collections.abc import Mapping, Sequence

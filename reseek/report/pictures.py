@@ -2,7 +2,7 @@
 
 Invariant: colours are told apart in every common form of colour blindness (Okabe and Ito's), and series also by marker,
 line style or hatching; no name is read as markup; the same input gives the same bytes. A picture without data is None,
-never an empty panel. Knows nothing of HTML.
+never an empty panel.
 """
 
 import io

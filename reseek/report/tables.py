@@ -1,7 +1,7 @@
 """What a report says, as plain tables: titles, column names, rows of cells. Pure.
 
 Invariant: every number comes from `evaluation.report` or `evaluation.paired` of the same records, or is marked as
-published; what does not exist is an empty cell, never 0. Knows nothing of HTML, LaTeX or files.
+published; what does not exist is an empty cell, never 0.
 """
 
 from collections.abc import Sequence

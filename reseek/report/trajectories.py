@@ -2,7 +2,7 @@
 
 Invariant: the blocks that are in the context before a call, in their order, are the text of `trajectory.context` at
 that moment; a dropped block keeps its place, so that it can be shown struck through. Texts come from the record (what
-was decoded when it was run); only the prompt and single tokens need the tokenizer. Knows nothing of HTML.
+was decoded when it was run); only the prompt and single tokens need the tokenizer.
 """
 
 from collections.abc import Sequence

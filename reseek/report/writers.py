@@ -1,7 +1,7 @@
 r"""Tables as Markdown, CSV and LaTeX.
 
 Invariant: whatever a label or a name holds, it is read as text: no markup, link, formula, macro or control character of
-it survives. Pure. Knows nothing of what the numbers mean.
+it survives. Pure.
 """
 
 import csv

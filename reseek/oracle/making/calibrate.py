@@ -1,7 +1,7 @@
 """`python -m reseek.oracle.making.calibrate`: how often is this oracle wrong, and which threshold should it have?
 
 Writes a folder with card.json (`reseek.oracle.making.calibration_card`), curves.png and scores.jsonl. The folder
-appears whole or not at all. Knows nothing of training. """
+appears whole or not at all."""
 
 import asyncio
 import hashlib

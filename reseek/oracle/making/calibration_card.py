@@ -1,7 +1,7 @@
 """The result card of a calibration: what was measured of which oracle, on what, and how well it did.
 
 Training reads it (`oracle.calibration`) to say with every run how often its oracle errs. Invariant: a card is accepted
-only for the oracle that it measured. Knows nothing of how numbers are made (`reseek.oracle.making.calibrate`).
+only for the oracle that it measured.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """`python -m reseek.oracle.making.finetune`: train a cross-encoder oracle from questions with supporting titles.
 
 The folder OUT appears whole or not at all; its manifest (`reseek.oracle.model_manifest`) says what it was made from.
-Training is sized by the clock: go on from a made model with --start-from. """
+Training is sized by the clock: go on from a made model with --start-from."""
 
 import hashlib
 import os

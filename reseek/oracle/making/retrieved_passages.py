@@ -1,6 +1,6 @@
 """What a corpus gives for questions whose supporting titles are known: the material of fine-tuning and calibration.
 
-A passage counts as supporting by its title, compared as `SupportingOracle` does. Knows nothing of models or scores.
+A passage counts as supporting by its title, compared as `SupportingOracle` does.
 """
 
 import asyncio

@@ -2,7 +2,7 @@
 
 Binary cross-entropy on the model's one logit, AdamW; the learning rate rises over the first twentieth and falls
 linearly to zero at the end, which is the last pair or the last second, whichever comes first. So a run that is cut by
-the clock still ends with a small rate; how far it came depends on the machine. Knows nothing of files or questions.
+the clock still ends with a small rate; how far it came depends on the machine.
 """
 
 import time
