@@ -4,6 +4,6 @@
 
 `builder` makes benchmarks out of real questions (`python -m fictionalhot.builder.build`): the records of
 `fictionalhot.items` flow through `seeds`, `sample`, a back end (`fictionalhot.offline` or `fictionalhot.llm`), `prove`,
-`inject` and `release`, in the order of `pipeline`, with their state in `journal`. `audit` checks a release independently, `readers` and `probe` ask
-models, `browse` shows it. See docs/fictionalhot.md.
+`inject` and `release`, in the order of `pipeline`, with their state in `journal`. `audit` checks a release
+independently, `readers` and `probe` ask models, `browse` shows it. See docs/fictionalhot.md.
 """
