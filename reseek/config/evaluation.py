@@ -1,4 +1,4 @@
-"""`evaluation`: how a policy is asked."""
+"""`evaluation`: engine, sampling and parallelism of an evaluation run."""
 
 from pydantic import Field
 
@@ -6,7 +6,7 @@ from reseek.config.section import Section
 
 
 class EvaluationSettings(Section):
-    """`evaluation`: how a policy is asked."""
+    """`evaluation`: engine, sampling and parallelism of an evaluation run."""
 
     engine: str = Field("vllm", pattern="^(vllm|transformers)$", description="vllm (in process) or transformers")
     limit: int | None = Field(None, ge=1, description="questions per set; null: all")

@@ -27,7 +27,7 @@ class WorldSettings(Section):
 
 
 class Retriever(Enum):
-    """Who is asked."""
+    """The retriever."""
 
     LUCENE = "lucene"
     """BM25 over `corpus`, in the processes that run the episodes."""

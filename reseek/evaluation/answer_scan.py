@@ -1,8 +1,8 @@
-"""Which questions' answers stand anywhere in a corpus: one pass over all texts, exactly.
+"""An exact scan of a corpus for the answers of questions, in one pass over all texts.
 
-Invariant: after every text was shown, a question is `found` iff `reward.cover_match` of one of its golden answers is 1
-for one of the texts: an alias stands in it at token boundaries, both normalised. Matching is of whole words, by each
-alias's first word, and a question that is found is sought no longer. Pure.
+Invariant: after every text was scanned, a question is `found` iff `reward.cover_match` of one of its golden answers is
+1 for one of the texts: the text contains an alias at token boundaries, both normalised. Whole words are matched, by
+each alias's first word, and a found question is not sought any more. Pure.
 """
 
 from collections import defaultdict
@@ -12,7 +12,7 @@ from reseek.rewards.answers import normalise_answer
 
 
 class Sought:
-    """Aliases of numbered questions, looked for in text after text."""
+    """Aliases of numbered questions, sought in one text after another."""
 
     def __init__(self, questions: Iterable[tuple[int, Sequence[str]]]) -> None:
         """Each question's number and golden answers. One whose answers are all punctuation or articles is never
@@ -29,7 +29,7 @@ class Sought:
                 self._by_first[words[0]].setdefault(words, set()).add(number)
 
     def look(self, text: str) -> None:
-        """Strike out the questions that this text answers."""
+        """Remove the questions that this text answers."""
         words = normalise_answer(text).split()
         found = {
             number

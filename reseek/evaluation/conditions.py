@@ -1,7 +1,7 @@
 """The conditions of an evaluation: all that its numbers depend on, with a hash, so that different ones never mix.
 
 Invariant: two episodes with the same conditions hash and the same question differ only by chance (or, at temperature 0,
-by float rounding). How many questions are asked, how many at once, and on which threads is not part of it.
+by float rounding). The numbers of questions, of concurrent episodes and of threads are no part of it.
 """
 
 import hashlib
@@ -66,7 +66,7 @@ class Conditions(BaseModel):
 
 
 def conditions_of(settings: EvalSettings, prepared: Prepared) -> Conditions:
-    """The conditions of an evaluation. A service that tells its corpus counts as the retriever that it runs."""
+    """The conditions of an evaluation. A service that reports its corpus counts as the retriever that it runs."""
     evaluation, model, searched = settings.evaluation, prepared.model, prepared.searched
     endpoint = settings.policy.endpoint
     return Conditions(
@@ -92,7 +92,7 @@ def conditions_of(settings: EvalSettings, prepared: Prepared) -> Conditions:
 
 
 def engine_name(settings: EvalSettings) -> str:
-    """What runs the policy: the configured engine, or an endpoint."""
+    """The engine of the policy: the configured one, or an endpoint."""
     return "endpoint" if settings.policy.endpoint else settings.evaluation.engine
 
 

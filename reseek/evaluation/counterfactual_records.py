@@ -1,7 +1,7 @@
-"""What would have become of an answer had a verdict been the other: one record a replayed step, and the counts of many.
+"""Counterfactual records: how the final answer changes when one verdict is flipped, plus aggregate counts.
 
-Invariant: a step counts where its replay came to an end; those that can't be replayed or failed are counted apart.
-Better means from a wrong final answer to a right one by exact match, worse the reverse. Pure, but for reading files.
+Invariant: a step counts if its replay was completed; those that can't be replayed or failed are counted separately.
+Better means from a wrong final answer to a right one by exact match, worse the reverse. Pure except for reading files.
 """
 
 from collections.abc import Sequence
@@ -23,21 +23,21 @@ FOLDER = "counterfactual"
 
 
 class Effect(Enum):
-    """What the other verdict did to the final answer."""
+    """The effect of the opposite verdict on the final answer."""
 
     BETTER = "better"
     """From wrong to right."""
     WORSE = "worse"
     """From right to wrong."""
     OTHER = "other answer"
-    """Another answer, as right or wrong as before."""
+    """Another answer, equally right or wrong."""
     SAME = "same answer"
-    """The same answer, normalised (or again none)."""
+    """The same normalised answer (or no answer in both)."""
 
 
 class FlipRecord(BaseModel):
-    """Observation number `observation` of episode `id`, played on with `given` instead of `verdict` (the same, for a
-    control). `em` is None and `error` says why where there is no result."""
+    """Observation number `observation` of episode `id`, continued with `given` instead of `verdict` (the same, for a
+    control). Without a result `em` is None and `error` says why."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -66,7 +66,7 @@ class FlipRecord(BaseModel):
 
     @property
     def effect(self) -> Effect | None:
-        """None where there is no result."""
+        """None if there is no result."""
         if self.em is None:
             return None
         if self.em != self.em_before:
@@ -76,8 +76,8 @@ class FlipRecord(BaseModel):
 
 @dataclass(frozen=True)
 class Flips:
-    """Counts over steps whose verdict was exchanged, how exact match changed, and, of the steps that were replayed with
-    the recorded verdict, how many came out otherwise (an engine whose sums depend on the batch does that)."""
+    """Counts over steps whose verdict was flipped, the change of exact match, and, of the steps replayed with the
+    recorded verdict, how many ended differently (as with an engine whose sums depend on the batch)."""
 
     steps: int
     not_replayed: int
@@ -110,7 +110,7 @@ def flips_file(folder: Path, set_name: str) -> Path:
 
 
 def read_flips(path: Path) -> list[FlipRecord]:
-    """The records of a file; [] where there is none. Raises InputError naming file and line."""
+    """The records of a file; [] if it is missing. Raises InputError naming file and line."""
     if not path.is_file():
         return []
     records = []
@@ -118,7 +118,7 @@ def read_flips(path: Path) -> list[FlipRecord]:
         try:
             records.append(FlipRecord.model_validate_json(line))
         except ValidationError as error:
-            raise InputError(f"{path}:{number}: is not a replayed step ({first_problem(error)})") from None
+            raise InputError(f"{path}:{number}: not a replayed step ({first_problem(error)})") from None
     return records
 
 

@@ -1,13 +1,13 @@
-"""What a corpus can answer at all: the figures that stand beside every exact match.
+"""Coverage: the share of questions that a corpus can answer at all, reported beside every exact match.
 
-- answer recall@k: the question itself as the query, a gold answer stands in one of the first k passages;
+- answer recall@k: the question itself as the query, one of the first k passages contains a gold answer;
 - title recall@k: supporting titles among the titles of the first k passages, normalised as answers are;
-- unanswerable: no passage of the whole corpus holds any gold answer. Every stored passage is read for it, so it is
-  exact (a search by words would miss what Lucene's tokenizer cuts otherwise, e.g. "U.S." for "US").
+- unanswerable: no passage of the whole corpus contains any gold answer. Every stored passage is read for it, so it is
+  exact (a search by words would miss words that Lucene tokenizes differently, e.g. "U.S." for "US").
 
 Plain counts of this question set on this corpus, without intervals. Questions whose answer is yes, no or a choice that
-the question names are in no answer figure: their answer stands anywhere (`Question.answerable`). Invariant: a
-question found at some k is answerable.
+the question names are excluded from the answer figures: any passage may contain them (`Question.answerable`).
+Invariant: a question found at some k is answerable.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ _REPORT_EVERY = 1000
 
 
 class Share(BaseModel):
-    """`count` of `of`."""
+    """A share: `count` of `of`."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -71,8 +71,8 @@ class Coverage(BaseModel):
 
 
 def measure_coverage(index: str | Path, questions: str | Path, ks: Sequence[int] = KS) -> Coverage:
-    """The coverage of a JSONL file of questions by an index. Raises InputError for either, SearchFailed when Lucene
-    fails."""
+    """The coverage of a JSONL file of questions by an index. Raises InputError if either is invalid, SearchFailed if
+    Lucene fails."""
     asked = read_questions(questions)
     search = LuceneSearch(index)
     try:

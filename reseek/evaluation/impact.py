@@ -1,6 +1,6 @@
-"""What judging did for the answer: every judged step is positive, negative or neutral (the paper's classes). Pure.
+"""Judge impact: every judged step is positive, negative or neutral for the answer (the paper's classes). Pure.
 
-Invariant: the three classes part the judged steps: each falls into exactly one. A judged step is an observation with a
+Invariant: every judged step is in exactly one of the three classes. A judged step is an observation with a
 parsed verdict, Yes or No; steps of FAILED episodes, and of questions whose answer a passage can't hold (yes / no, a
 choice that the question names), are in none.
 """
@@ -15,14 +15,14 @@ from reseek.rollout.records import EpisodeRecord, ObservationRecord
 
 
 class Impact(Enum):
-    """What a verdict did."""
+    """The effect of a verdict."""
 
     POSITIVE = "positive"
     """A Yes and the final answer is right, or a No to an observation without the answer."""
     NEGATIVE = "negative"
     """A Yes and the final answer is wrong."""
     NEUTRAL = "neutral"
-    """The rest: a No to an observation that holds the answer."""
+    """The rest: a No to an observation that contains the answer."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Shares:
-    """How many judged steps there are, and of which class."""
+    """The numbers of judged steps by class."""
 
     steps: int
     positive: int
@@ -52,9 +52,9 @@ class Shares:
 
 
 def classify(verdict: Verdict, right: bool, holds_answer: bool) -> Impact:
-    """`right`: the final answer matches; `holds_answer`: a gold answer stands in the observation."""
+    """`right`: the final answer matches; `holds_answer`: the observation contains a gold answer."""
     if verdict is Verdict.MISSING:
-        raise ValueError("a missing verdict is no judged step")
+        raise ValueError("a missing verdict is not a judged step")
     if verdict is Verdict.YES:
         return Impact.POSITIVE if right else Impact.NEGATIVE
     return Impact.NEUTRAL if holds_answer else Impact.POSITIVE

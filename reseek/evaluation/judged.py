@@ -25,7 +25,7 @@ class JudgedAnswers(BaseModel):
 
 
 def read_judged(folder: Path) -> JudgedAnswers | None:
-    """What was judged in a run's folder; None where nothing was. Raises InputError."""
+    """The judge's verdicts in a run's folder; None if there are none. Raises InputError."""
     path = folder / FILE
     if not path.is_file():
         return None

@@ -1,11 +1,11 @@
 """`python -m reseek.evaluation.llm_judge RUN --model M`: a language model says which answers of a run are right.
 
-A second opinion beside exact match, which misses right answers in other words. Invariant: each answer is judged once
-per model and prompt: what was asked lies in a cache by its content, so that the same command costs nothing again; an
-endpoint that fails ends the command and is never a verdict. An episode without an answer is wrong without being asked
-about; FAILED episodes are left out. Writes `llm_judge.json` into the run's folder.
+A second metric beside exact match, which misses right answers in other words. Invariant: each answer is judged once per
+model and prompt: replies are cached by the request's content, so that repeating the command costs nothing; a failing
+endpoint ends the command and is never a verdict. An episode without an answer is wrong without a request; FAILED
+episodes are excluded. Writes `llm_judge.json` into the run's folder.
 
-The endpoint's key is OPENAI_API_KEY; a local server wants none.
+The endpoint's key is OPENAI_API_KEY; a local server needs none.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ TEMPLATE = "judge_answer.txt"
 
 
 class Correctness(BaseModel):
-    """What the model is asked to say."""
+    """The model's reply."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -48,14 +48,14 @@ def template() -> str:
 
 
 def prompt(text: str, record: EpisodeRecord) -> str:
-    """What the model is asked about one answer."""
+    """The model's prompt about one answer."""
     return Template(text, trim_blocks=True, autoescape=False).render(  # plain text for a model, no markup
         question=record.question, golden_answers=record.golden_answers, answer=record.answer
     )
 
 
 async def judge(records: Sequence[EpisodeRecord], client: "LlmClient", text: str) -> dict[str, bool]:
-    """By question id. Raises InputError where the endpoint fails, or answers in another form twice."""
+    """By question id. Raises InputError if the endpoint fails, or its reply is malformed twice."""
 
     async def one(record: EpisodeRecord) -> bool:
         if not (record.answer or "").strip():
@@ -70,7 +70,7 @@ async def judge(records: Sequence[EpisodeRecord], client: "LlmClient", text: str
                 problem = first_problem(error)
                 messages = [*messages, {"role": "assistant", "content": said}]
                 messages += [{"role": "user", "content": 'Answer with {"correct": true} or {"correct": false} only.'}]
-        raise InputError(f"{record.set} {record.id}: the judge's reply is not of the form asked for ({problem})")
+        raise InputError(f"{record.set} {record.id}: the judge's reply is malformed ({problem})")
 
     judged = [record for record in records if not record.failed]
     return dict(zip([r.id for r in judged], await asyncio.gather(*map(one, judged)), strict=True))
@@ -79,7 +79,7 @@ async def judge(records: Sequence[EpisodeRecord], client: "LlmClient", text: str
 async def judge_run(records: Mapping[str, Sequence[EpisodeRecord]], config: "LlmConfig", cache: Path) -> JudgedAnswers:
     """Judge all sets."""
     from reseek.services.llm_cache import AnswerCache
-    from reseek.services.llm_client import LlmClient  # the official client takes seconds: only who asks pays
+    from reseek.services.llm_client import LlmClient  # the official client takes seconds to import, so only on use
 
     text = template()
     client = LlmClient(config, AnswerCache(cache))
@@ -96,10 +96,10 @@ def main(
     base_url: Annotated[
         str | None, typer.Option(help="an OpenAI-compatible endpoint; default: the official one")
     ] = None,
-    cache: Annotated[Path, typer.Option(help="folder of what was answered")] = Path(".cache/reseek/llm-judge"),
+    cache: Annotated[Path, typer.Option(help="folder of cached replies")] = Path(".cache/reseek/llm-judge"),
     concurrency: Annotated[int, typer.Option(min=1)] = 8,
 ) -> None:
-    """Have a language model say which answers of RUN are right."""
+    """Let a language model judge which answers of RUN are right."""
     from reseek.evaluation.results import read_evaluation
     from reseek.services.llm_client import LlmConfig
 

@@ -1,7 +1,7 @@
-"""From records to the numbers of a table: means, ratios, intervals, recall. Pure.
+"""The metrics of records: means, ratios, intervals, recall. Pure.
 
-Invariant: FAILED episodes are counted and stand in no mean. A ratio over nothing is None, never 0. The same records and
-seed give the same interval.
+Invariant: FAILED episodes are counted and excluded from all means. A ratio with denominator 0 is None, never 0. The
+same records and seed give the same interval.
 """
 
 from collections.abc import Collection, Sequence
@@ -18,7 +18,7 @@ from reseek.statistics import Interval, bootstrap_means, interval
 @dataclass(frozen=True)
 class SetResult:
     """The numbers of one set. `recall` is at `agent.top_k`, `recall_at_3` at 3; both over `answerable` questions, as is
-    `unanswerable`: the share that no passage of the corpus answers (None where the corpus was not read for it)."""
+    `unanswerable`: the share that no passage of the corpus answers (None if the corpus was not read for it)."""
 
     questions: int
     failed: int
@@ -52,10 +52,10 @@ MEANS = (
 
 
 def recall_at(records: Sequence[EpisodeRecord], k: int) -> float | None:
-    """Among answerable questions, the share with a gold answer in one of the first k passages for the bare question."""
+    """The share of answerable questions with a gold answer in one of the first k passages for the bare question."""
     answerable = [record for record in records if record.answerable and not record.failed]
     if any(record.answer_depth < k for record in answerable):
-        raise ValueError(f"recall@{k}: the records looked less deep")
+        raise ValueError(f"recall@{k} needs at least {k} retrieved passages per record")
     if not answerable:
         return None
     return sum(within(record.answer_rank, k) for record in answerable) / len(answerable)

@@ -1,7 +1,7 @@
-"""Two runs on the same questions: is one better, or was it chance? Pure.
+"""Paired comparison of two runs on the same questions. Pure.
 
 Invariant: only questions that both runs answered without failing are compared, each with itself; exchanging the runs
-changes the sign of the difference and nothing else.
+changes only the sign of the difference.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ RESAMPLES = 2000
 class Paired:
     """Exact match of `theirs` minus that of `ours` on `questions` that both have. `gained` and `lost` count those that
     only theirs, only ours got right. `mcnemar_p`: the exact McNemar test (binomial on the discordant pairs). The
-    numbers are None where there is no common question."""
+    numbers are None if there is no common question."""
 
     questions: int
     gained: int
@@ -38,7 +38,7 @@ def pairs_of(ours: Sequence[EpisodeRecord], theirs: Sequence[EpisodeRecord]) -> 
 
 def paired(pairs: Sequence[tuple[float, float]], seed: int = 0) -> Paired:
     """The comparison. The interval is a percentile bootstrap over questions."""
-    from scipy.stats import binomtest  # a second: only who compares pays
+    from scipy.stats import binomtest  # takes a second, so only on use
 
     if not pairs:
         return Paired(0, 0, 0, None, None, None)
@@ -47,7 +47,7 @@ def paired(pairs: Sequence[tuple[float, float]], seed: int = 0) -> Paired:
     gained, lost = int((difference_N > 0).sum()), int((difference_N < 0).sum())
     p = binomtest(gained, gained + lost, 0.5).pvalue if gained + lost else 1.0
     rng = np.random.default_rng(seed)
-    # A difference is -1, 0 or 1: how often each is drawn is all that a resample is.
+    # A difference is -1, 0 or 1, so a resample is determined by how often each is drawn.
     shares = np.array([lost, len(pairs) - gained - lost, gained]) / len(pairs)
     drawn = rng.multinomial(len(pairs), shares, size=RESAMPLES)
     means = (drawn[:, 2] - drawn[:, 0]) / len(pairs)

@@ -1,8 +1,8 @@
-"""Which questions no passage of the corpus answers: found by reading every passage once, and kept.
+"""The questions that no passage of the corpus answers: found by reading every passage once, and cached.
 
-Invariant: a question is named iff its answer is one that passages can hold (`Question.answerable`) and stands
-in none of them, title or text, at token boundaries: a plain count over the whole corpus, no search. What was found for
-a corpus and questions is kept in the cache under a hash of both.
+Invariant: a question is listed iff a passage can contain its answer (`Question.answerable`) and none does, in title or
+text, at token boundaries: an exact count over the whole corpus, without search. The result is cached under a hash of
+corpus and questions.
 """
 
 import hashlib
@@ -46,8 +46,8 @@ def find_unanswerable(passages: Iterable[Passage], sets: Mapping[str, Sequence[Q
 def unanswerable(
     settings: EvalSettings, prepared: Prepared, sets: Mapping[str, Sequence[Question]]
 ) -> Unanswerable | None:
-    """What of the run's questions its corpus can't answer; None where the corpus is larger than
-    `evaluation.read_corpus_up_to`, or lies on another machine."""
+    """The run's questions that its corpus can't answer; None if the corpus is larger than
+    `evaluation.read_corpus_up_to`, or is on another machine."""
     searched = prepared.searched
     if searched is None or searched.passages > settings.evaluation.read_corpus_up_to:
         return None
@@ -63,14 +63,14 @@ def unanswerable(
 
 
 def read_unanswerable(folder: Path) -> Unanswerable | None:
-    """What an evaluation wrote into its folder; None where it found out nothing."""
+    """The result that an evaluation wrote into its folder; None if it has none."""
     path = folder / FILE
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
 @contextmanager
 def _corpus(settings: EvalSettings, prepared: Prepared) -> Iterator[Iterable[Passage] | None]:
-    """All passages: of the index where Lucene can read it, else of the file, else None."""
+    """All passages: of the index if Lucene can read it, else of the file, else None."""
     assert prepared.searched is not None
     if prepared.index is not None and prepared.searched.retriever is Kind.LUCENE:
         from corpora.reader import Reader  # starts Java

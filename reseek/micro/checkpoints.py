@@ -64,7 +64,10 @@ def ship(folder: Path, start: MicroStart) -> None:
     model = load_micro(folder)
     halves = {name: tensor.half().contiguous() for name, tensor in model.named_parameters()}
     if not all(torch.equal(halves[name].float(), tensor) for name, tensor in model.named_parameters()):
-        raise InputError(f"{folder}: its weights are no halves; make it with python -m reseek.micro.warmup")
+        raise InputError(
+            f"{folder}: weights are not exactly representable in float16; "
+            "recreate it with python -m reseek.micro.warmup"
+        )
     weights = save(halves)
     manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     FOLDER.mkdir(exist_ok=True)

@@ -1,7 +1,7 @@
 """Oracles (verdict labels) behind one small protocol.
 
-An oracle scores, in [0, 1], how well an observation serves a question whose gold answers are known, or gives no label
-(None) where its kind of evidence says nothing. It sees the text that the policy saw and the passages in it, as records.
+An oracle scores, in [0, 1], how well an observation supports a question whose gold answers are known, or gives no label
+(None) if it has no evidence. It sees the text that the policy saw and the passages in it, as records.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ class Oracle(Protocol):
 
 def make_oracle(config: OracleConfig) -> Oracle:
     """The configured oracle, with a share `oracle.flip` of its labels flipped. A model is loaded at its first use, in
-    the process that scores; a mistake in the configuration that can be seen without it raises InputError here."""
+    the process that scores; a configuration error that can be found without it raises InputError here."""
     found = ORACLES.find(config.name)
     oracle = found.of(config) if hasattr(found, "of") else configured(found, config.options, "oracle.options")
     if not config.flip:
@@ -32,6 +32,6 @@ def make_oracle(config: OracleConfig) -> Oracle:
 
 
 def model_identity(oracle: Oracle) -> str | None:
-    """Names the model behind an oracle by its weights; None where there is none."""
+    """The identity of an oracle's model, by its weights; None for an oracle without a model."""
     model = getattr(oracle, "model", None)
     return None if model is None else model.identity

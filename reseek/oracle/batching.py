@@ -1,9 +1,9 @@
-"""Pairs that wait together are scored together, and equal ones once.
+"""Batching of concurrent pairs before a scorer; equal pairs are scored once.
 
-While a model scores, further pairs collect; the next batch takes what has come. Nobody waits for a batch to fill.
-Invariant: every caller gets the scores it would get alone, or its own failure: a batch that fails is asked again in
-halves, down to the pair that is to blame, unless the failure is of a kind in `final`. In a GRPO group the same passages
-meet the same answers again and again: a pair that is waiting or under way is joined, not asked again.
+While a model scores, further pairs are queued; the next batch takes those that have arrived. No pair waits for a batch
+to fill. Invariant: every caller gets the scores it would get alone, or its own failure: a batch that fails is sent
+again in halves, down to the failing pair, unless the failure is of a type in `final`. In a GRPO group the same passages
+often meet the same answers: a pair that is waiting or in flight is joined, not sent again.
 """
 
 import asyncio
@@ -26,8 +26,8 @@ class _Lane(Lane[Pair]):
 
 
 class BatchingScorer:
-    """A `Scorer` over another: batches of at most `largest` pairs, `at_once` of them under way at the same time.
-    `batches` and `pairs` count what was asked, `joined` what was under way already."""
+    """A `Scorer` over another: batches of at most `largest` pairs, `at_once` of them at the same time.
+    `batches` and `pairs` count what was sent, `joined` the pairs that were in flight already."""
 
     def __init__(
         self, scorer: Scorer, *, largest: int, at_once: int = 1, final: tuple[type[Exception], ...] = ()
@@ -73,8 +73,8 @@ class BatchingScorer:
             for pair in pairs:
                 answer = lane.asked.pop(pair)
                 answer.set_exception(error)
-                answer.exception()  # looked at: a caller that has gone shall not make asyncio complain
-        except BaseException:  # this loop is ending, and all that wait in it
+                answer.exception()  # retrieved, so that asyncio does not warn if the caller was cancelled
+        except BaseException:  # this loop is ending, with all callers in it
             for pair in pairs:
                 lane.asked.pop(pair).cancel()
             raise

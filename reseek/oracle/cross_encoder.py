@@ -2,8 +2,8 @@
 
 The sigmoid is given to sentence-transformers explicitly and so applied exactly once, whatever activation a model was
 saved with: BAAI/bge rerankers name none (the library would take the sigmoid), others the identity. Invariant: no pair
-is cut by the model; what doesn't fit is refused by `cut`. A folder of `reseek.oracle.making.finetune` says what form
-of pair it was trained on; it is refused for any other."""
+is cut by the model; `cut` raises an error for a pair that does not fit. The manifest of a fine-tuned model names the
+form of pair it was trained on; any other form is an error."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -22,7 +22,7 @@ class CrossEncoderModel:
     """A `Model`. Tokenizer and weights are loaded when first needed, in the process that scores."""
 
     def __init__(self, config: OracleConfig) -> None:
-        """Raises InputError where `config.model` is no model, or one for another form of pair."""
+        """Raises InputError if `config.model` is not a model, or one for another form of pair."""
         assert config.model is not None
         check_model_name(config.model)
         manifest = read_manifest(Path(config.model))
@@ -70,7 +70,7 @@ class CrossEncoderModel:
 
         model = load(CrossEncoder, self.model, self.config.device, self.config.dtype)
         if model.num_labels != 1:
-            raise InputError(f"oracle.model={self.model}: has {model.num_labels} outputs, a reranker has one")
+            raise InputError(f"oracle.model={self.model}: has {model.num_labels} outputs, but a reranker must have one")
         return model
 
     def _score(self, pairs: list[Pair]) -> Sequence[float]:

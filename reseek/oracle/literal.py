@@ -1,6 +1,6 @@
 """Oracles without a model: the gold answer's text, or a gold passage's title.
 
-Invariant: scores are exactly 0.0 or 1.0, or None where the question has no evidence of this kind. Pure.
+Invariant: scores are exactly 0.0 or 1.0, or None if the question has no evidence of this kind. Pure.
 """
 
 from collections.abc import Sequence

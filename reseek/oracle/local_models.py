@@ -1,4 +1,4 @@
-"""What local models have in common: how they are named, loaded and run in a thread, and a check of their scores."""
+"""The common parts of local models: names, loading, running in a thread, and a check of their scores."""
 
 import asyncio
 import math
@@ -23,7 +23,7 @@ class ModelThread:
         self._executor: ThreadPoolExecutor | None = None
 
     async def __call__(self, pairs: Sequence[Pair]) -> list[float]:
-        """Raises ScoringFailed where a score is not a finite number in [0, 1]."""
+        """Raises ScoringFailed if a score is not a finite number in [0, 1]."""
         if not pairs:
             return []
         if self._executor is None:
@@ -43,22 +43,22 @@ def checked(scores: list[float], pairs: int) -> list[float]:
         raise ScoringFailed(f"{len(scores)} scores for {pairs} pairs")
     for score in scores:
         if not math.isfinite(score) or not 0 <= score <= 1:
-            raise ScoringFailed(f"a score of {score} is none: it must lie in [0, 1]")
+            raise ScoringFailed(f"oracle returned an invalid score {score}: scores must be in [0, 1]")
     return scores
 
 
 def check_model_name(model: str) -> None:
-    """Raise InputError for what is neither a model folder nor a hub id."""
+    """Raise InputError for a name that is neither a model folder nor a hub id."""
     folder = Path(model).expanduser()
     if folder.is_dir() and not (folder / "config.json").is_file():
-        raise InputError(f"oracle.model: {folder} holds no config.json: not a model folder")
+        raise InputError(f"oracle.model: {folder} is not a model folder (no config.json)")
     if not folder.exists() and (model.startswith((".", "/", "~")) or model.count("/") > 1):
         raise InputError(f"oracle.model: {folder}: no such model folder")
 
 
 @contextmanager
 def loading(model: str) -> Iterator[None]:
-    """Turns what a library raises for a model that is none, or can't be reached, into an InputError."""
+    """Turns a library's exception for an invalid or unreachable model into an InputError."""
     try:
         yield
     except (OSError, ValueError) as error:
@@ -66,7 +66,7 @@ def loading(model: str) -> Iterator[None]:
 
 
 def load(loader: Callable[..., Any], model: str, device: str | None, dtype: str, **more: Any) -> Any:
-    """A sentence-transformers model. Raises InputError where there is none under this name."""
+    """A sentence-transformers model. Raises InputError if there is none with this name."""
     import torch
 
     with loading(model):

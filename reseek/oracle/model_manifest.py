@@ -1,4 +1,4 @@
-"""`reseek-oracle.json` in a model folder: what a fine-tuned cross-encoder was made from, and what it is fed."""
+"""`reseek-oracle.json` in a model folder: the origin of a fine-tuned cross-encoder, and the form of its inputs."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ NAME = "reseek-oracle.json"
 
 
 class OracleManifest(BaseModel):
-    """Written last: a folder that holds it is whole. Hashes are sha256, times in seconds; `dev_auc` is over single
+    """Written last: a folder that has it is complete. Hashes are sha256, times in seconds; `dev_auc` is over single
     passages of questions kept out of training."""
 
     model_config = ConfigDict(frozen=True)
@@ -51,4 +51,4 @@ def read_manifest(folder: Path) -> OracleManifest | None:
     try:
         return OracleManifest.model_validate_json(path.read_text(encoding="utf-8"))
     except ValidationError as error:
-        raise InputError(f"{path}: is not a manifest of a fine-tuned oracle ({first_problem(error)})") from None
+        raise InputError(f"{path}: not a manifest of a fine-tuned oracle ({first_problem(error)})") from None

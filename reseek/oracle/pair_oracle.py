@@ -1,4 +1,4 @@
-"""An oracle that asks a model: it turns observations into pairs and takes the best pair's score.
+"""An oracle on a scoring model: it turns observations into pairs and takes the best pair's score.
 
 Best over the gold answer's aliases, over passages (with `oracle.unit=passage`) and over windows: what supports the
 answer may be anywhere in the text and in any of the accepted wordings.
@@ -31,7 +31,7 @@ class PairOracle:
         self.scorer.close()
 
     def pairs(self, question: Question, observation: Observation) -> list[Pair]:
-        """All that is scored for this observation; at least one pair."""
+        """All pairs of this observation; at least one."""
         return [
             Pair(query, window)
             for text in texts(self.unit, observation)

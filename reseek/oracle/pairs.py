@@ -1,7 +1,7 @@
 """The inputs of a scoring model: pairs of a query (gold answer, with or without the question) and a text.
 
 Invariant: every word of the text to be scored (the whole observation, or each of its passages) is in at least one pair
-of each query; nothing is cut off. Pure: a tokenizer is only asked where tokens begin and end.
+of each query; nothing is truncated. Pure: a tokenizer is only used for the positions of tokens.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ Spans = Callable[[str], Sequence[tuple[int, int]]]
 
 
 class Pair(NamedTuple):
-    """What one forward pass scores."""
+    """The input of one score."""
 
     query: str
     text: str
@@ -31,7 +31,7 @@ def passages_of(observation: Observation) -> list[str]:
 
 
 def passage(title: str, text: str) -> str:
-    """A passage as models are shown it."""
+    """A passage in the form in which models read it."""
     return f"{title}\n{text}"
 
 
@@ -46,7 +46,7 @@ def queries(form: PairForm, question: Question) -> list[str]:
 
 
 def texts(unit: Unit, observation: Observation) -> list[str]:
-    """What is scored of an observation, without repetition; windows come later."""
+    """The texts of an observation to score, without repetition, before they are cut into windows."""
     return [observation.text] if unit is Unit.WHOLE else list(dict.fromkeys(passages_of(observation)))
 
 
@@ -57,7 +57,7 @@ def windows(text: str, size: int, overlap: int, spans: Spans) -> list[str]:
     The tokens of a piece are counted again: cutting inside a word can make more tokens of it.
     """
     if size < 1 or overlap >= size:
-        raise ValueError(f"size = {size}, overlap = {overlap}: windows would not move on")
+        raise ValueError(f"size = {size}, overlap = {overlap}: overlap must be smaller than size")
     found = spans(text)
     if len(found) <= size:
         return [text]

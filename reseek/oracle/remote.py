@@ -1,9 +1,9 @@
 """A reranker in a service: vLLM's POST /score and /rerank, Text Embeddings Inference's POST /rerank.
 
-Invariant: every pair gets the score that the service gave it, or the call ends with ScoringFailed; a reply with a score
-missing, twice there or no number is no reply. The service is asked for its own activation (vLLM and TEI take the
-sigmoid by default) and not to cut texts: what is too long for it is refused. Which replica is asked, how often and for
-how long is `reseek.services.http_replicas`' business.
+Invariant: every pair gets the score that the service gave it, or the call ends with ScoringFailed; a reply with a
+missing, duplicate or non-numeric score is invalid. The service applies its own activation (vLLM and TEI take the
+sigmoid by default) and must not truncate texts: one that is too long is an error. Replicas, retries and time limits are
+those of `reseek.services.http_replicas`.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ _PATH = {RemoteApi.VLLM_SCORE: "/score", RemoteApi.VLLM_RERANK: "/rerank", Remot
 
 
 class ServiceAway(ScoringFailed):
-    """No replica answered within the patience. Asking again at once would only cost the same time."""
+    """No replica answered within `patience_s`. An immediate retry would only take as long again."""
 
 
 class _Score(BaseModel):
@@ -52,7 +52,7 @@ class RemoteModel:
     """A `Model` in a service. `batch_size` pairs are sent at once by the layer before it."""
 
     def __init__(self, config: OracleConfig) -> None:
-        """Raises InputError for an address that is none."""
+        """Raises InputError for an invalid address."""
         assert config.model is not None and config.window_tokens is not None
         self.config = config
         urls = service_urls("oracle", config.urls, _PATH[config.api], config.timeout_s, config.patience_s)
@@ -67,7 +67,7 @@ class RemoteModel:
         return windows(text, self.config.window_tokens, self.config.window_overlap, self._spans)
 
     async def score(self, pairs: Sequence[Pair]) -> list[float]:
-        """As `Scorer.score`. Raises ServiceAway (a ScoringFailed) when `patience_s` is over."""
+        """As `Scorer.score`. Raises ServiceAway (a ScoringFailed) after `patience_s`."""
         parts = _requests(self.config.api, pairs)
         tasks = [asyncio.ensure_future(self._ask([pairs[place] for place in part])) for part in parts]
         try:
@@ -75,7 +75,7 @@ class RemoteModel:
         finally:
             for task in tasks:
                 task.cancel()
-        scores = [0.0] * len(pairs)  # every place is written: the parts hold each once
+        scores = [0.0] * len(pairs)  # every position is written: the parts have each once
         for part, found in zip(parts, answers, strict=True):
             for place, score in zip(part, found, strict=True):
                 scores[place] = score
@@ -106,7 +106,7 @@ class RemoteModel:
 
 
 def _requests(api: RemoteApi, pairs: Sequence[Pair]) -> list[list[int]]:
-    """Places of the pairs that share a request: all, or, where a request has one query, those of one query."""
+    """Positions of the pairs that share a request: all, or, if a request has one query, those of one query."""
     if api is RemoteApi.VLLM_SCORE:
         return [list(range(len(pairs)))] if pairs else []
     of_query: dict[str, list[int]] = {}
@@ -125,7 +125,7 @@ def _body(config: OracleConfig, pairs: list[Pair]) -> dict[str, Any]:
 
 
 def _decode(api: RemoteApi, reply: bytes, pairs: int) -> list[float]:
-    """The scores by pair. Raises BadReply for what is no answer, ScoringFailed for one on another scale."""
+    """The scores by pair. Raises BadReply for an invalid reply, ScoringFailed for scores on another scale."""
     try:
         if api is RemoteApi.VLLM_SCORE:
             found = [(one.index, one.score) for one in _Scores.model_validate_json(reply).data]
@@ -134,15 +134,15 @@ def _decode(api: RemoteApi, reply: bytes, pairs: int) -> list[float]:
         else:
             found = [(one.index, one.score) for one in _TEI_SCORES.validate_json(reply)]
     except ValidationError as error:
-        raise BadReply(f"is no list of scores ({first_problem(error)})") from None
+        raise BadReply(f"not a list of scores ({first_problem(error)})") from None
     if sorted(index for index, _ in found) != list(range(pairs)):
         raise BadReply(f"{len(found)} scores for {pairs} pairs, or not one for each")
     scores = [score for _, score in sorted(found)]
     if not all(map(math.isfinite, scores)):
-        raise BadReply("a score that is no number")
+        raise BadReply("a score that is not a number")
     if not all(0 <= score <= 1 for score in scores):
         raise ScoringFailed(
-            f"oracle.urls: a score of {max(scores, key=abs):g} lies outside [0, 1]: the service gives raw scores; "
+            f"oracle.urls: a score of {max(scores, key=abs):g} is outside [0, 1]: the service returns raw scores; "
             "start it with its activation on"
         )
     return scores

@@ -1,9 +1,9 @@
-"""Scores that are known, by key: the newest in memory and, where a file is named, all of them on disk.
+"""A store of known scores by key: the newest in memory and, if a file is named, all of them on disk.
 
 The file is SQLite's, in write-ahead mode: several processes of one machine may use it at once, a killed one leaves it
-whole; a network file system is no place for it. It only grows (about 60 bytes a score) and may be deleted whenever
-nothing runs. Invariant: what is read under a key was written under it. A disk that fails costs the file's use, with one
-warning, and no score: it is a convenience.
+intact; don't put it on a network file system. It only grows (about 60 bytes per score) and may be deleted whenever
+nothing runs. Invariant: a score read under a key was written under it. If the disk fails, the file is not used any
+more, after one warning, and no score is lost.
 """
 
 import asyncio
@@ -32,10 +32,10 @@ class ScoreStore:
     _connection: sqlite3.Connection | None
 
     def __init__(self, file: str | Path | None = None, entries: int = MEMORY_ENTRIES) -> None:
-        """Raises InputError where `file` is something else."""
+        """Raises InputError if `file` is something else."""
         self.file, self.entries = None if file is None else Path(file).expanduser().resolve(), entries
         if self.file is not None and self.file.exists() and not _is_ours(self.file):
-            raise InputError(f"oracle.cache: {self.file} is no file of scores; name another, or a new one")
+            raise InputError(f"oracle.cache: {self.file} is not a file of scores; name another, or a new one")
         self._forget()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -58,13 +58,13 @@ class ScoreStore:
         return found
 
     async def write(self, scores: Mapping[bytes, float]) -> None:
-        """Keep them. The first score of a key stays."""
+        """Store them. The first score of a key is kept."""
         self._remember(scores)
         if self.file is not None and scores:
             await self._on_disk(self._insert, list(scores.items()))
 
     def close(self) -> None:
-        """Close the file, after what is under way. A later read opens it again."""
+        """Close the file, after the operations in flight. A later read opens it again."""
         thread, self._thread = self._thread, None
         if thread is not None:
             thread.submit(self._disconnect).result()
@@ -90,7 +90,7 @@ class ScoreStore:
             return await asyncio.get_running_loop().run_in_executor(self._thread, work, what)
         except (sqlite3.Error, OSError) as error:
             self._broken = True
-            _log.warning("oracle.cache: %s: %s; going on without it", self.file, error)
+            _log.warning("oracle.cache: %s: %s; continuing without it", self.file, error)
             return None
 
     # Below: only ever called in the store's thread.

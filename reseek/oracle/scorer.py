@@ -1,4 +1,4 @@
-"""The protocol of what scores pairs: a model here or in a service, and the layers before it.
+"""The protocol of scorers of pairs: a model in this process or in a service, and the layers before it.
 
 From the bottom: a model (`cross_encoder`, `bi_encoder`, `remote`), `batching` over it, `cache` over that; at the top
 `pair_oracle`, which makes pairs of a question and its observations.
@@ -12,12 +12,12 @@ from reseek.oracle.pairs import Pair
 
 class Scorer(Protocol):
     async def score(self, pairs: Sequence[Pair]) -> list[float]:
-        """One finite score in [0, 1] per pair, in order; it depends on the pair alone, but for rounding. Raises
-        ScoringFailed when no score could be had; then no pair of the call has one."""
+        """One finite score in [0, 1] per pair, in order; it depends on the pair alone, except for rounding. Raises
+        ScoringFailed if scoring failed; then no pair of the call has a score."""
         ...
 
     def close(self) -> None:
-        """Give back what the scorer holds. A later score may take it again."""
+        """Release the scorer's resources. A later score may open them again."""
         ...
 
 
@@ -26,10 +26,10 @@ class Model(Scorer, Protocol):
 
     @property
     def identity(self) -> str:
-        """What its scores depend on besides the pair: kind, weights, precision. Names them in a cache."""
+        """All that its scores depend on besides the pair (kind, weights, precision): part of a cache's key."""
         ...
 
     def cut(self, query: str, text: str) -> list[str]:
-        """The text in windows, each of which fits beside the query. Raises ScoringFailed where the query alone is too
+        """The text in windows, each of which fits beside the query. Raises ScoringFailed if the query alone is too
         long."""
         ...

@@ -1,7 +1,7 @@
-"""Who speaks: policies behind one small protocol, on token ids.
+"""Policies behind one small protocol, on token ids.
 
-A policy continues a context and says with which log-probabilities it sampled. It knows nothing of actions, searches
-or rewards: stop strings are given to it.
+A policy continues a context and returns the log-probabilities of the sampled tokens. Actions, searches and rewards are
+not its business: it is given the stop strings.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from typing import Protocol
 
 @dataclass(frozen=True)
 class Sample:
-    """What one call sampled. `logprobs[i]` belongs to `ids[i]`; None where the back end gives none."""
+    """The tokens sampled by one call. `logprobs[i]` belongs to `ids[i]`; None if the back end returns none."""
 
     ids: tuple[int, ...]
     logprobs: tuple[float, ...] | None = None
@@ -35,7 +35,7 @@ class SeededPolicy(Policy, Protocol):
 
 
 class Tokenizer(Protocol):
-    """The few things an episode needs of a tokenizer; transformers' fast tokenizers have them."""
+    """The part of a tokenizer's interface that an episode uses; transformers' fast tokenizers have it."""
 
     def encode(self, text: str, add_special_tokens: bool = ...) -> list[int]: ...
 

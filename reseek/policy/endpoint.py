@@ -1,8 +1,8 @@
 """A policy behind an OpenAI-compatible endpoint: text in, text out; for evaluation only.
 
-Invariant: what a reply holds behind the first stop string never reaches the episode; an endpoint that gives no usable
-reply after its retries raises PolicyFailed (its episode is FAILED), one that refuses the key, the model or the address
-raises InputError (the run stops, what was asked is kept). There are no token ids and no log-probabilities.
+Invariant: text after the first stop string of a reply never reaches the episode; an endpoint without a usable reply
+after all retries raises PolicyFailed (its episode is FAILED), one that rejects the key, the model or the address raises
+InputError (the run stops, finished episodes are kept). There are no token ids and no log-probabilities.
 
 What is assumed of the server is described at `Continuation` and in docs/evaluation.md.
 """
@@ -85,7 +85,7 @@ class EndpointPolicy:
         return Sample(tuple(self._tokenizer.encode(_until_stop(text, choice, stop))))
 
     def _spoken(self, user: str, said: str) -> dict[str, Any]:
-        """What a request says of the context, in the form of the configured API."""
+        """The context as arguments of a request, in the form of the configured API."""
         exact = self.settings.continuation is Continuation.CONTINUE
         extra: dict[str, Any] = {"include_stop_str_in_output": True} if exact else {}
         if self.settings.api is EndpointApi.COMPLETIONS:
@@ -97,14 +97,14 @@ class EndpointPolicy:
         return {"messages": messages, "extra_body": extra}
 
     async def _asked(self, request: dict[str, Any]) -> tuple[Any, str]:
-        """The reply's choice and its text, after as many attempts as it takes."""
+        """The reply's choice and its text, after as many attempts as needed and allowed."""
         where = f"{self.settings.base_url or 'the endpoint'} ({self.settings.model})"
         try:
             return await self._endpoint.ask(lambda: self._once(request))
         except _TRANSIENT as error:
             raise PolicyFailed(f"{where}: {self.settings.attempts} attempts failed: {_line(error)}") from error
         except _FOR_EVERY_EPISODE as error:
-            raise InputError(f"policy.endpoint: {where} refuses: {_line(error)}") from None
+            raise InputError(f"policy.endpoint: {where} rejected the request: {_line(error)}") from None
         except (APIStatusError, OpenAIError) as error:
             raise PolicyFailed(f"{where}: {_line(error)}") from error
 
@@ -123,14 +123,14 @@ class EndpointPolicy:
         field = "text" if self.settings.api is EndpointApi.COMPLETIONS else "content"
         text = getattr(message, field, None)
         if text is None:
-            text = getattr(message, "refusal", None)  # what the model said instead
+            text = getattr(message, "refusal", None)  # the model's reply in place of the content
         if not isinstance(text, str):
             raise _Unusable(f"a reply without text: {str(reply)[:80]!r}")
         return choice, text
 
 
 async def check_endpoint(settings: EndpointSettings) -> None:
-    """Ask for one token, as an episode would. Raises InputError, in one line, where no usable reply comes."""
+    """Ask for one token, as an episode would. Raises InputError, in one line, if there is no usable reply."""
     policy = EndpointPolicy(settings)
     context = policy._tokenizer.apply_chat_template([{"role": "user", "content": "Say yes."}])
     try:
@@ -142,8 +142,8 @@ async def check_endpoint(settings: EndpointSettings) -> None:
 
 
 def _until_stop(text: str, choice: Any, stop: Sequence[str]) -> str:
-    """The text up to and with its first stop string. Servers leave that string out unless told otherwise: it is put
-    back where the reply names it (vLLM's `stop_reason`), or, where it says nothing, where a tag was left open."""
+    """The text up to and with its first stop string. Servers omit that string by default: it is put
+    back if the reply names it (vLLM's `stop_reason`) or, if not, where a tag was left open."""
     places = [text.find(one) + len(one) for one in stop if one in text]
     if places:
         return text[: min(places)]

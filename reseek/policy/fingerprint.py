@@ -1,4 +1,4 @@
-"""Which weights a model folder holds, told cheaply: training moves every weight, so a sample of bytes is enough."""
+"""A cheap fingerprint of a model folder's weights: training changes every weight, so a sample of bytes suffices."""
 
 import hashlib
 from pathlib import Path
@@ -8,7 +8,7 @@ _SAMPLED_BYTES = 1 << 20
 
 def model_fingerprint(folder: Path) -> str | None:
     """A hash that changes when a checkpoint is trained further: of all small files and of each large one's size, first
-    and last MiB. None where `folder` is no folder."""
+    and last MiB. None if `folder` is not a folder."""
     if not folder.is_dir():
         return None
     digest = hashlib.sha256()

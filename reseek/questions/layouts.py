@@ -46,7 +46,7 @@ def convert(rows: Iterable[Mapping[str, Any]], name: str, only: str | None = Non
         key = str(row["id"]) if row.get("id") is not None else f"{name}_{number}"
         key = key if source is None or only is not None else f"{source}/{key}"
         if key in questions:
-            raise InputError(f"row {number}: id {key!r} stands already in an earlier row")
+            raise InputError(f"row {number}: duplicate id {key!r}")
         questions[key] = Question(
             id=key, question=asked, golden_answers=answers, supporting_titles=_titles(row.get("metadata"))
         )

@@ -1,6 +1,5 @@
-"""Results for people: one page of tables and curves over runs, one page to read trajectories.
+"""Reports: one page of tables and curves over runs, one page to read trajectories.
 
-`runs` reads what runs wrote, `tables` lays it out, `writers` and `page` write it down, `view` is the trajectory viewer.
-Nothing here runs an episode. Whatever comes from a model or a corpus is untrusted text and is escaped where it is
-written.
+`runs` reads the folders of runs, `tables` makes their tables, `writers` and `page` write them, `view` is the trajectory
+viewer. Nothing here runs an episode. Text from a model or a corpus is untrusted and is escaped when it is written.
 """

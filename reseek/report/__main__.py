@@ -1,6 +1,6 @@
 """`python -m reseek.report RUN...`: runs of eval.py and train.py as one page, and as Markdown, CSV and LaTeX.
 
-Writes `report.html`, `viewer.html` (the trajectories, if there are any), `report.md`, `report.tex` and a CSV file a
+Writes `report.html`, `viewer.html` (the trajectories, if there are any), `report.md`, `report.tex` and a CSV file per
 table into one folder.
 """
 
@@ -29,11 +29,11 @@ def main(
     title: Annotated[str, typer.Option(help="the page's title")] = "ReSeek: evaluation",
     trajectories: Annotated[bool, typer.Option(help="also write viewer.html: every episode, to be searched")] = True,
 ) -> None:
-    """Write tables, curves and result cards of RUN... as a page that needs nothing else, and as files for papers."""
+    """Write tables, curves and result cards of RUN... as a self-contained page, and as files for papers."""
     folder = out or runs[0] / "report"
     with user_errors():
         if folder.exists() and not folder.is_dir():
-            raise InputError(f"--out {folder}: is a file; the report is a folder")
+            raise InputError(f"--out {folder}: is a file; name a folder for the report")
         read = [read_run(run) for run in runs]
         evaluations = [run for run in read if isinstance(run, Evaluation)]
         trainings = [run for run in read if isinstance(run, Training)]

@@ -1,10 +1,10 @@
-"""`python -m reseek.report.example --out FOLDER`: a cascading error, as `drop` and as `keep` live through it.
+"""`python -m reseek.report.example --out FOLDER`: a worked example of a cascading error under `drop` and `keep`.
 
 A wrong first passage names a wrong bridge. The policy sees that the passage is wrong and says so; under `drop` it is
-gone when the next query is written, under `keep` it is still read, and everything after it goes wrong. Invariant: both
-runs are played by the same scripted policy, whose words depend on its context alone, through the project's own episode
-code; they differ in `agent.context` and in nothing else. Writes two runs' folders and the viewer, opened on both side
-by side.
+removed before the next query is written, under `keep` it is still in the context and misleads every later step.
+Invariant: both runs are played by the same scripted policy, whose words depend on its context alone, through the
+project's own episode code; they differ in `agent.context` only. Writes two runs' folders and the viewer, opened on both
+side by side.
 """
 
 import asyncio
@@ -76,7 +76,7 @@ class WordTokenizer:
 
 
 class Credulous:
-    """A policy that trusts the first statement that it finds in its context. It knows only what stands there."""
+    """A policy that trusts the first statement that it finds in its context. It uses nothing but its context."""
 
     def __init__(self, tokenizer: WordTokenizer) -> None:
         self._tokenizer = tokenizer
@@ -86,7 +86,7 @@ class Credulous:
         return Sample(tuple(self._tokenizer.encode(said)[:max_tokens]))
 
     def _say(self, context: str) -> str:
-        answer = context.split("Question:", 1)[1]  # what came behind the instructions
+        answer = context.split("Question:", 1)[1]  # the part after the instructions
         blocks = _BLOCK.findall(answer)
         unjudged = re.search(r"</information>\s*$", answer) is not None and not answer.rstrip().endswith(
             "removed</information>"
@@ -125,7 +125,7 @@ class _Shelf:
 
 
 def play(folder: Path, context: ContextPolicy, tokenizer: WordTokenizer) -> Evaluation:
-    """One run, written as eval.py writes one."""
+    """One run, written as by eval.py."""
     agent = AgentConfig(context=context, top_k=1, max_turns=4)
     oracle, rewards = OracleConfig(name="supporting", threshold=0.5), RewardConfig()
     conditions = Conditions(

@@ -1,7 +1,7 @@
-"""What both pages share: templates with autoescape, data and code that stand in a page safely.
+"""The HTML basis of both pages: templates with autoescape, and safe embedding of data and code.
 
-Invariant: a page asks the network for nothing and runs no script but the ones whose hashes its content security policy
-names; data of whatever content can't end its element.
+Invariant: a page loads nothing from the network and runs only the scripts whose hashes are in its content security
+policy; no data can end its element.
 """
 
 import base64
@@ -20,7 +20,7 @@ _LONE = re.compile("[\ud800-\udfff]")  # can't be written as UTF-8
 
 @dataclass(frozen=True)
 class Inline:
-    """A file of ours, to stand in a page as it is, and its hash for the policy."""
+    """A file of this package to embed unchanged, and its hash for the policy."""
 
     text: Markup
     hash: str
@@ -41,7 +41,7 @@ def data(value: Any) -> Markup:
 
 
 def picture(svg: str | None) -> str | None:
-    """An SVG as an image's address: in an image no script runs, whatever a label holds."""
+    """An SVG as an image's address: in an image no script runs, whatever a label contains."""
     return None if svg is None else f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
 
 

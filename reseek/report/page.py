@@ -1,4 +1,4 @@
-"""`report.html`: the tables and pictures of runs as one page that needs nothing else.
+"""`report.html`: the tables and pictures of runs as one self-contained page.
 
 Invariant: the page holds the same tables as the Markdown, CSV and LaTeX files; every string of it is escaped, and no
 script runs in it at all.
@@ -21,7 +21,7 @@ _IMPACT_EXAMPLES = 2
 
 @dataclass(frozen=True)
 class Picture:
-    """An image's address and what it shows, for those who can't see it."""
+    """An image's address and its text alternative."""
 
     address: str
     says: str
@@ -29,7 +29,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Section:
-    """One table (where it is long: a brief one as well), the picture of it, and steps to read."""
+    """One table (if it is long, also a short one), its picture, and steps to read."""
 
     table: tables.Table
     brief: tables.Table | None
@@ -39,7 +39,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Example:
-    """A judged step to read, and where the viewer shows it."""
+    """A judged step to read, and its address in the viewer."""
 
     impact: str
     question: str
@@ -53,14 +53,14 @@ class Example:
 
 @dataclass(frozen=True)
 class Card:
-    """What a run's numbers depend on, as (name, value)."""
+    """The conditions of a run's numbers, as (name, value)."""
 
     title: str
     facts: tuple[tuple[str, str], ...]
 
 
 def all_tables(runs: Sequence[Evaluation]) -> list[tables.Table]:
-    """Every table that there is something to say in, in the page's order."""
+    """Every non-empty table, in the page's order."""
     if not runs:
         return []
     made = (
@@ -96,11 +96,11 @@ def page(title: str, runs: Sequence[Evaluation], trainings: Sequence[Training], 
 
 
 def card(run: Evaluation, label: tuple[str, ...]) -> Card:
-    """Everything that a number of this run depends on."""
+    """All conditions of this run's numbers."""
     conditions, agent = run.conditions, run.conditions.agent
     questions = ", ".join(f"{name}: {len(records)}" for name, records in run.records.items())
     sources = [f"{one.name}: {one.split or tables.DASH}, {one.sha256[:12]}" for one in run.questions.values()]
-    dropped = f"{conditions.noise} of the queries answered badly on purpose" if conditions.noise else ""
+    dropped = f"{conditions.noise} of the queries deliberately answered badly" if conditions.noise else ""
     facts: list[tuple[str, Any]] = [
         ("run", run.name),
         ("folder", run.folder.name),
@@ -127,7 +127,7 @@ def card(run: Evaluation, label: tuple[str, ...]) -> Card:
 
 
 def training_card(run: Training) -> Card:
-    """A training run in a few facts."""
+    """The facts of a training run."""
     best = run.card.get("best")
     facts = [
         ("folder", run.folder.name),
@@ -145,13 +145,13 @@ def _changed(values: Mapping[str, Any]) -> str:
 
 def _budgets(runs: Sequence[Evaluation]) -> Picture | None:
     svg = picture(pictures.budget_curves(runs))
-    says = "Average exact match over the turn budget with 95 % intervals; the numbers stand in the table."
+    says = "Average exact match over the turn budget with 95 % intervals; the numbers are in the table."
     return Picture(svg, says) if svg else None
 
 
 def _impact(runs: Sequence[Evaluation]) -> Picture | None:
     svg = picture(pictures.impact_bars(runs))
-    return Picture(svg, "Judge impact as stacked bars; the numbers stand in the table.") if svg else None
+    return Picture(svg, "Judge impact as stacked bars; the numbers are in the table.") if svg else None
 
 
 def _training(run: Training) -> Picture | None:
@@ -160,7 +160,7 @@ def _training(run: Training) -> Picture | None:
 
 
 def _examples(runs: Sequence[Evaluation], viewer: str | None) -> tuple[Example, ...]:
-    """Steps of each class, from whichever runs have them."""
+    """Steps of each class, from the runs that have them."""
     steps = [step for run in runs for of_set in run.steps.values() for step in of_set]
     run_of = {id(record): n for n, run in enumerate(runs) for of_set in run.records.values() for record in of_set}
     return tuple(_example(run_of[id(step.record)], step, viewer) for step in examples(steps, _IMPACT_EXAMPLES))

@@ -1,8 +1,8 @@
 """Curves and bars as SVG: exact match over turn budgets, judge impact, training curves.
 
-Invariant: colours are told apart in every common form of colour blindness (Okabe and Ito's), and series also by marker,
-line style or hatching; no name is read as markup; the same input gives the same bytes. A picture without data is None,
-never an empty panel.
+Invariant: colours are distinguishable in every common form of colour blindness (Okabe and Ito's), and series also by
+marker, line style or hatching; no name is read as markup; the same input gives the same bytes. A picture without data
+is None, never an empty panel.
 """
 
 import io
@@ -66,8 +66,8 @@ _PANELS = (
 
 
 def budget_curves(runs: Sequence[Evaluation]) -> str | None:
-    """Average exact match over the turn budget, a panel a turn unit; the published points beside `action` only. None
-    unless some runs differ in nothing but their budget."""
+    """Average exact match over the turn budget, a panel per turn unit; the published points only for `action`. None
+    unless some runs differ only in their budget."""
     panels = {unit: _curves(runs, unit) for unit in TurnUnit}
     panels = {unit: curves for unit, curves in panels.items() if curves}
     if not panels:
@@ -108,7 +108,7 @@ def budget_curves(runs: Sequence[Evaluation]) -> str | None:
 
 
 def _name(text: str) -> str:
-    """A name as it fits into a picture."""
+    """A name, shortened to fit into a picture."""
     shown = plain(text)
     return shown if len(shown) <= _LONGEST_NAME else f"{shown[: _LONGEST_NAME - 1]}…"
 
@@ -118,7 +118,7 @@ Point = tuple[int, float, float, float]
 
 
 def _curves(runs: Sequence[Evaluation], unit: TurnUnit) -> dict[str, list[Point]]:
-    """Runs that differ in nothing but their budget, by name; only where there are two budgets."""
+    """Runs that differ only in their budget, by name; only groups of at least two budgets."""
     groups: dict[str, dict[int, Evaluation]] = {}
     names: dict[str, str] = {}
     for run, label in zip(runs, labels(runs), strict=True):
@@ -140,7 +140,7 @@ def _curves(runs: Sequence[Evaluation], unit: TurnUnit) -> dict[str, list[Point]
 
 
 def impact_bars(runs: Sequence[Evaluation]) -> str | None:
-    """Shares of positive, neutral and negative steps: a bar a run and set; a bar a run, where that were too many."""
+    """Shares of positive, neutral and negative steps: a bar per run and set, or per run if those are too many."""
     bars = []
     pooled = sum(len(run.steps) for run in runs) > _MOST_BARS
     for run, label in zip(runs, labels(runs), strict=True):
@@ -175,7 +175,7 @@ def impact_bars(runs: Sequence[Evaluation]) -> str | None:
 
 
 def training_curves(run: Training) -> str | None:
-    """What a training run logged, step by step."""
+    """The logged metrics of a training run by step."""
     panels = []
     for title, series in _PANELS:
         lines = [(name, *_series(run, phase, metric)) for phase, metric, name in series]

@@ -1,4 +1,4 @@
-"""Figures that others published, to stand greyed beside ours. Exact match; None where a figure was not published.
+"""Published figures of others, shown in grey beside ours. Exact match; None if a figure was not published.
 
 Not measured here, and not under our conditions: their corpus is wiki-18 behind E5, their T counts actions
 (`agent.turn_unit=action`). Source: ReSeek, arXiv 2510.00568, tables of its main results.

@@ -1,6 +1,6 @@
 """Runs read from their folders: evaluations, and trainings with their metrics and recorded rollouts.
 
-Invariant: nothing is guessed: a folder that holds neither is refused.
+Invariant: the kind is never guessed: a folder that holds neither is an error.
 """
 
 import json
@@ -52,7 +52,7 @@ Run = Evaluation | Training
 
 
 def read_run(folder: str | Path) -> Run:
-    """The run of a folder, whichever kind it is. Raises InputError."""
+    """The run of a folder, an evaluation or a training. Raises InputError."""
     folder = Path(folder)
     if (folder / FILE).is_file():
         return read_evaluation(folder)
@@ -74,9 +74,9 @@ def read_training(folder: str | Path) -> Training:
             record = json.loads(line)
             by_step.setdefault(record["phase"], {})[int(record["step"])] = record  # a repeated step replaces the first
         except (ValueError, KeyError, TypeError):
-            if number == len(lines):  # the run was killed while it wrote
+            if number == len(lines):  # the run was killed while writing
                 continue
-            raise InputError(f"{path}:{number}: is not a record of a step") from None
+            raise InputError(f"{path}:{number}: not a record of a step") from None
     metrics = {phase: [of[step] for step in sorted(of)] for phase, of in by_step.items()}
     config = read_yaml(folder / "config.yaml")
     return Training(folder, run_name(folder, config), metrics, read_json(folder / "result.json"), config)

@@ -1,7 +1,7 @@
-"""What a report says, as plain tables: titles, column names, rows of cells. Pure.
+"""The tables of a report: titles, column names, rows of cells. Pure.
 
 Invariant: every number comes from `evaluation.report` or `evaluation.paired` of the same records, or is marked as
-published; what does not exist is an empty cell, never 0.
+published; a missing value is an empty cell, never 0.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ _MANY_ROWS = 12
 
 @dataclass(frozen=True)
 class Cell:
-    """`text` is the number or word; `small` stands below it in small print."""
+    """`text` is the number or word; `small` is shown below it in small print."""
 
     text: str
     small: tuple[str, ...] = ()
@@ -37,7 +37,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """`label` may have several parts (policy, method, budget). `published`: not measured here, to be greyed."""
+    """`label` may have several parts (policy, method, budget). `published`: not measured here, shown in grey."""
 
     label: tuple[str, ...]
     cells: tuple[Cell, ...]
@@ -57,7 +57,7 @@ class Table:
 
 
 def brief(table: Table) -> Table | None:
-    """The rows that are averages over sets, of a table with a row a run and set; None where all rows are few."""
+    """The rows that are averages over sets, of a table with a row per run and set; None if there are few rows."""
     rows = tuple(row for row in table.rows if row.label[-1] == AVERAGE)
     return replace(table, rows=rows) if rows and len(table.rows) > _MANY_ROWS else None
 
@@ -75,13 +75,13 @@ def bracket(interval: Interval | None) -> str:
 
 
 def set_names(runs: Sequence[Evaluation]) -> list[str]:
-    """The sets that any of the runs has: known ones in the field's order, then others as they come."""
+    """The sets of all runs: known ones in the usual order, then others in order of appearance."""
     seen = dict.fromkeys(name for run in runs for name in run.records)
     return [name for name in KNOWN_SETS if name in seen] + [name for name in seen if name not in KNOWN_SETS]
 
 
 def labels(runs: Sequence[Evaluation]) -> list[tuple[str, ...]]:
-    """Policy, method and budget of each run; with its name, where two would look the same."""
+    """Policy, method and budget of each run; with its name if two would look the same."""
     made = [(run.policy, run.method, run.budget) for run in runs]
     doubled = {label for label in made if made.count(label) > 1}
     return [
@@ -93,14 +93,14 @@ def labels(runs: Sequence[Evaluation]) -> list[tuple[str, ...]]:
 LABELS = ("policy", "method", "budget")
 _RESULTS_NOTE = (
     "In small print: the 95 % percentile bootstrap interval over questions; n, and how many episodes failed (they "
-    "stand in no number); r@k, the share of questions with a gold answer in the first k passages for the bare "
-    "question; u, the share that no passage of the corpus answers. Both are of questions whose answer passages can "
-    "hold. The average is the sets' unweighted mean."
+    "are excluded); r@k, the share of questions with a gold answer in the first k passages for the bare "
+    "question; u, the share that no passage of the corpus answers. Both are over questions whose answer a passage "
+    "can contain. The average is the sets' unweighted mean."
 )
 
 
 def results(runs: Sequence[Evaluation]) -> Table:
-    """The paper's table: a row a run, a column a set, their average last; published rows below."""
+    """The paper's table: a row per run, a column per set, their average last; published rows below."""
     names = set_names(runs)
     several = len(names) > 1
     rows, note = [], _RESULTS_NOTE
@@ -136,7 +136,7 @@ def _em(result: SetResult | None, top_k: int) -> Cell:
 
 
 def other_metrics(runs: Sequence[Evaluation]) -> Table:
-    """Everything else that is counted, a row a run and set."""
+    """All other metrics, a row per run and set."""
     judged = next((run.judged for run in runs if run.judged is not None), None)
     columns = ["n", "failed", "F1", "cover EM"] + (["LLM judge"] if judged else [])
     columns += ["searches", "sampled tokens", "fed tokens", "seconds", "answered", "legal"]
@@ -171,7 +171,7 @@ def verdicts(runs: Sequence[Evaluation]) -> Table:
 
 
 def comparison(runs: Sequence[Evaluation]) -> Table | None:
-    """Each other run against the first, question by question; None with a single run."""
+    """Each other run against the first, question by question; None for a single run."""
     if len(runs) < 2:
         return None
     first, *others = runs
@@ -183,7 +183,7 @@ def comparison(runs: Sequence[Evaluation]) -> Table | None:
 
 
 def policy_gaps(runs: Sequence[Evaluation]) -> Table | None:
-    """Runs that differ in the policy alone, each against the first of its method; None where there are none."""
+    """Runs that differ only in the policy, each against the first of its method; None if there are none."""
     groups: dict[Any, list[tuple[tuple[str, ...], Evaluation]]] = {}
     for run, label in zip(runs, labels(runs), strict=True):
         same = run.conditions.model_dump(mode="json", exclude={"policy", "weights", "dtype", "chat_template"})
@@ -224,7 +224,7 @@ def _difference(one: Paired) -> Cell:
 
 
 def impact(runs: Sequence[Evaluation]) -> Table | None:
-    """The classes of the judged steps; None where nothing was judged."""
+    """The classes of the judged steps; None if nothing was judged."""
     rows = []
     for run, label in zip(runs, labels(runs), strict=True):
         pooled = {AVERAGE: [step for steps in run.steps.values() for step in steps]} if len(run.steps) > 1 else {}
@@ -236,15 +236,15 @@ def impact(runs: Sequence[Evaluation]) -> Table | None:
     columns = ("judged steps", *(one.value for one in Impact))
     note = (
         "Positive: Yes and the final answer is right, or No to an observation without the answer. Negative: Yes and "
-        "the final answer is wrong. Neutral: the rest. Of questions whose answer a passage can hold; the average pools "
-        "all steps. Published "
+        "the final answer is wrong. Neutral: the rest. Over questions whose answer a passage can contain; the average "
+        "pools all steps. Published "
         f"({SOURCE}): positive .40 to .50, negative below .25."
     )
     return Table("impact", "Judge impact", (*LABELS, "set"), columns, tuple(rows), note) if rows else None
 
 
 def flips(runs: Sequence[Evaluation]) -> Table | None:
-    """What the other verdict would have done; None where no run was replayed."""
+    """The effect of the opposite verdict; None if no run was replayed."""
     rows = []
     for run, label in zip(runs, labels(runs), strict=True):
         for name, one in run.flips.items():
@@ -254,8 +254,8 @@ def flips(runs: Sequence[Evaluation]) -> Table | None:
             rows.append(Row((*label, name), (*cells, change, Cell(f"{one.controls_changed} of {one.controls}"))))
     columns = ("steps", "not replayed", *(effect.value for effect in Effect), "change of EM", "control changed")
     note = (
-        "Each judged step replayed with the other verdict, same model, greedy: what became of the final answer. "
-        "Control: replayed with the recorded verdict; a change there is the engine's own unsteadiness."
+        "Each judged step replayed with the other verdict, same model, greedy, by the effect on the final answer. "
+        "Control: replayed with the recorded verdict; a change there is numerical noise of the engine."
     )
     return Table("counterfactual", "The other verdict", (*LABELS, "set"), columns, tuple(rows), note) if rows else None
 

@@ -1,8 +1,8 @@
-"""An episode as the viewer shows it: blocks of text with the moment each came into the context and left it. Pure.
+"""An episode for the viewer: blocks of text with the event at which each entered and left the context. Pure.
 
 Invariant: the blocks that are in the context before a call, in their order, are the text of `trajectory.context` at
-that moment; a dropped block keeps its place, so that it can be shown struck through. Texts come from the record (what
-was decoded when it was run); only the prompt and single tokens need the tokenizer.
+that moment; a dropped block keeps its place, so that it can be shown struck through. Texts come from the record (as
+decoded during the run); only the prompt and single tokens need the tokenizer.
 """
 
 from collections.abc import Sequence
@@ -23,8 +23,8 @@ _PARTS = ("answer_reward", "judge_reward", "format_reward", "search_cost", "acti
 
 @dataclass
 class Block:
-    """A stretch of the context, `tokens` long (in characters, where the policy speaks text). `number` counts calls or
-    observations of its source; `born` and `died` number the events that put it there and took it away."""
+    """A span of the context, `tokens` long (in characters for a text-only policy). `number` counts the calls or
+    observations of its source; `born` and `died` are the numbers of the events that added and removed it."""
 
     source: Source
     text: str
@@ -34,12 +34,12 @@ class Block:
     died: int | None = None
 
     def alive(self, event: int) -> bool:
-        """Whether it is in the context that event number `event` finds."""
+        """Whether it is in the context just before event number `event`."""
         return self.born < event and (self.died is None or self.died >= event)
 
 
 def blocks_of(record: EpisodeRecord, tokenizer: Tokenizer | None = None) -> list[Block]:
-    """All blocks in the context's order. Raises InputError for an edit that cuts through one."""
+    """All blocks in the context's order. Raises InputError for an edit that splits one."""
     blocks: list[Block] = []
     counts: dict[Source, int] = {}
     for number, event in enumerate(record.events):
@@ -64,14 +64,14 @@ def _edit(blocks: list[Block], event: EditRecord, number: int, record: EpisodeRe
             block.died = number
             place = i + 1
         elif start < event.end and end > event.start:
-            raise InputError(f"{record.set} {record.id}: event {number} edits a part of what was put there at once")
+            raise InputError(f"{record.set} {record.id}: event {number} edits only a part of a block")
     if _length(event):
         at = len(blocks) if place is None else place
         blocks.insert(at, Block(Source.STUB, STUB, _length(event), number))
 
 
 def _length(event: AppendRecord | EditRecord) -> int:
-    """In tokens; in characters where the policy speaks text."""
+    """In tokens; in characters for a text-only policy."""
     return len(event.ids) if event.text is None else len(event.text)
 
 
@@ -98,13 +98,13 @@ def call_events(record: EpisodeRecord) -> list[int]:
 
 
 def wrong_verdicts(record: EpisodeRecord) -> int:
-    """Verdicts that the oracle contradicts; a missing one always is, where there is a label."""
+    """Verdicts that the oracle contradicts; a missing verdict with a label always counts."""
     labelled = [o for o in record.observations if o.label is not None and o.verdict is not None]
     return sum(o.verdict is not (Verdict.YES if o.label else Verdict.NO) for o in labelled)
 
 
 def body(record: EpisodeRecord, tokenizer: Tokenizer | None = None) -> dict[str, Any]:
-    """What the viewer needs to show the episode, in JSON's types. Short names: there are ten thousand of them."""
+    """The viewer's data of the episode, in JSON's types, with short names because there are ten thousand episodes."""
     return {
         "gold": list(record.golden_answers),
         "answer": record.answer,

@@ -27,7 +27,7 @@ from reseek.rollout.records import EpisodeRecord
 from reseek.run.command import user_errors
 
 PART = 250  # episodes that are read from the page at once: about 10 ms
-MOST_TOKENS = 2_000_000  # sampled tokens whose probabilities a page may carry, about 25 bytes each
+MOST_TOKENS = 2_000_000  # sampled tokens whose probabilities a page may contain, about 25 bytes each
 _STOPS = [reason.value for reason in StopReason]
 
 
@@ -58,7 +58,7 @@ def viewer(
     opened: str = "",
     most_tokens: int = MOST_TOKENS,
 ) -> str:
-    """The page. `opened` is the address's fragment of what is shown first: run, set, id, beside."""
+    """The page. `opened` is the URL fragment of the first view: run, set, id, beside."""
     sampled = sum(r.stats.sampled_tokens for run in runs for of in run.records.values() for r in of if r.stats)
     indexes, parts, told = [], [], []
     for number, (run, tokenizer) in enumerate(zip(runs, tokenizers, strict=True)):
@@ -114,7 +114,7 @@ def _about(run: Run, label: tuple[str, ...], note: str, tokenizer: Tokenizer | N
 
 
 def _index(records: Sequence[EpisodeRecord], sets: Sequence[str]) -> dict[str, list[Any]]:
-    """What the list and the filters need, by column."""
+    """The data of the list and the filters, by column."""
     place = {name: number for number, name in enumerate(sets)}
     judged = [[o.verdict for o in record.observations if o.verdict is not None] for record in records]
     return {
@@ -136,7 +136,7 @@ def _parts(records: Sequence[EpisodeRecord]) -> list[Sequence[EpisodeRecord]]:
 def main(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="folders of eval.py or train.py")],
     out: Annotated[Path | None, typer.Option(help="the page, or its folder; default: the first RUN")] = None,
-    most_tokens: Annotated[int, typer.Option(help="leave token probabilities out above so many")] = MOST_TOKENS,
+    most_tokens: Annotated[int, typer.Option(help="omit token probabilities above this many tokens")] = MOST_TOKENS,
 ) -> None:
     """Write a page in which the trajectories of RUN can be searched, filtered, read and compared side by side."""
     with user_errors():

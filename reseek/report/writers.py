@@ -1,7 +1,7 @@
 r"""Tables as Markdown, CSV and LaTeX.
 
-Invariant: whatever a label or a name holds, it is read as text: no markup, link, formula, macro or control character of
-it survives. Pure.
+Invariant: a label or a name is always read as text: no markup, link, formula, macro or control character in it has
+any effect. Pure.
 """
 
 import csv
@@ -30,7 +30,7 @@ _LATEX = {
     "–": "--",
     '"': "''",
 }
-# What LaTeX sets without further packages, beside ASCII: Latin letters but for those that its OT1 fonts lack.
+# The characters beyond ASCII that LaTeX sets without further packages: Latin letters that its OT1 fonts have.
 _LATEX_LETTERS = {chr(code) for code in range(0xC0, 0x180)} - set("ÐÞðþĄąĐđĘęĦħĮįĸĿŀŉŊŋŦŧŲųſ")
 _LATEX_SETS = _LATEX_LETTERS | set("–—‘’“”…×·")
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+!|&~$=-])")
@@ -39,17 +39,17 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def latex_text(text: str) -> str:
-    """Text that LaTeX sets as it stands; a character that its plain fonts lack becomes its number, as in U+65E5."""
+    """Text that LaTeX sets literally; a character that its plain fonts lack becomes its number, as in U+65E5."""
     return "".join(_LATEX.get(char) or _latex_char(char) for char in plain(text))
 
 
 def markdown_text(text: str) -> str:
-    """Text that Markdown shows as it stands, in one line."""
+    """Text that Markdown shows literally, in one line."""
     return _MARKDOWN.sub(r"\\\1", plain(text))
 
 
 def csv_text(text: str) -> str:
-    """A field that no spreadsheet takes for a formula."""
+    """A field that no spreadsheet reads as a formula."""
     clean = plain(text)
     return clean if _NUMBER.fullmatch(clean) or not clean.startswith(_FORMULA) else f"'{clean}"
 
@@ -69,7 +69,7 @@ def markdown(title: str, tables: Sequence[Table]) -> str:
 
 
 def csv_file(table: Table) -> str:
-    """One table: label columns, then each column with its number and, beside it, what stands in small print."""
+    """One table: label columns, then each column with its number and, beside it, the small print."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     names = [part for name in table.columns for part in (name, f"{name}: more")]

@@ -116,7 +116,7 @@ def mistakes(tmp_path: Path) -> dict[str, tuple[list[str], list[str]]]:
         "more questions a step than there are": ([*jsonl, *corpus], ["algo.questions_per_step"]),
         "group of one": (["algo.sessions_per_question=1"], ["algo.sessions_per_question"]),
         "search without an address": (["search=http"], ["search.urls"]),
-        "a service that is not there": (["search=http", "search.urls=[http://127.0.0.1:9]"], ["urls", "answers"]),
+        "a service that is not there": (["search=http", "search.urls=[http://127.0.0.1:9]"], ["urls", "no answer"]),
         "addresses that nobody asks": (["+search.urls=[http://127.0.0.1:9]"], ["urls", "search=http"]),
         "missing index": ([*jsonl, *tiny, "corpus=jsonl", "corpus.index=/nowhere/i"], ["corpus.index", "/nowhere/i"]),
         "missing encoder": ([*jsonl, *corpus, *tiny, "search=dense", "search.encoder=/nowhere/e"], ["/nowhere/e"]),

@@ -150,7 +150,7 @@ def test_a_request_that_is_refused_is_not_asked_twice():
 @pytest.mark.parametrize("status", [401, 403, 404])
 def test_what_would_refuse_every_episode_stops_the_run(status):
     with endpoint(lambda n: JSONResponse({"error": {"message": "no such model"}}, status)) as server:
-        with pytest.raises(InputError, match="refuses.*no such model"):
+        with pytest.raises(InputError, match="rejected the request.*no such model"):
             sampled(server.url)
         with pytest.raises(InputError, match="policy.endpoint"):
             asyncio.run(check_endpoint(settings(server.url)))

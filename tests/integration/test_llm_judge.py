@@ -47,7 +47,7 @@ def test_an_answer_in_another_form_is_asked_for_again_then_refused(run, tmp_path
     (run / FILE).unlink()
     with Endpoint(lambda messages: (200, "I think so.")) as endpoint, pytest.raises(SystemExit) as ended:
         judge(run, endpoint, tmp_path / "other")
-    assert ended.value.code == 2 and "not of the form" in capsys.readouterr().err and not (run / FILE).exists()
+    assert ended.value.code == 2 and "reply is malformed" in capsys.readouterr().err and not (run / FILE).exists()
 
 
 def test_an_endpoint_that_refuses_ends_the_command(run, tmp_path, capsys):

@@ -184,11 +184,11 @@ def test_calibration_makes_a_card_for_this_oracle_alone(tuned, tmp_path):
     wrong = sum((line["score"] > 0.5) != line["good"] for line in lines)
     assert card.error_rate == pytest.approx(wrong / len(lines)) and len(card.mistakes) == wrong
     assert model_identity(make_oracle(config)) == card.model
-    with pytest.raises(InputError, match="is of another oracle \\(threshold was 0.5, is now 0.6\\)"):
+    with pytest.raises(InputError, match="belongs to another oracle \\(threshold was 0.5, is now 0.6\\)"):
         calibration_of(config.model_copy(update={"threshold": 0.6}))
-    with pytest.raises(InputError, match="is of another model"):
+    with pytest.raises(InputError, match="belongs to another model"):
         read_card(tmp_path / "card", config, "cross_encoder other float32")
-    with pytest.raises(InputError, match="12 of 12 .*, and not both good and bad ones"):
+    with pytest.raises(InputError, match="only one kind was found in 12 of 12 scored"):
         good = [one.model_copy(update={"good": True}) for one in labelled[:12]]
         calibrate(config, good, {"what": "a few"}, tmp_path / "other")
     assert not (tmp_path / "other").exists()

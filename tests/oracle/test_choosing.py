@@ -87,10 +87,10 @@ def test_without_the_package_one_line_says_what_to_do(monkeypatch, tmp_path):
 def test_an_oracle_is_named_in_words():
     assert read_oracle(["oracle=minilm", "oracle.threshold=0.3"]).threshold == 0.3
     for words, says in (
-        ([], "oracle=NAME is needed once"),
+        ([], "give oracle=NAME exactly once"),
         (["oracle=bert"], "one of bge-large, bge-v2-m3, fine-tuned"),
-        (["oracle=minilm", "threshold=1"], "threshold=1: is no change"),
-        (["oracle=fine-tuned"], "oracle.model: needs a value"),
+        (["oracle=minilm", "threshold=1"], "threshold=1: unknown argument"),
+        (["oracle=fine-tuned"], "oracle.model: missing value"),
     ):
         with pytest.raises(InputError, match=says):
             read_oracle(words)
@@ -100,5 +100,5 @@ def test_no_card_is_no_card(tmp_path):
     with pytest.raises(InputError, match="no such file; make it with reseek calibrate"):
         read_card(tmp_path / "card.json", OracleConfig(), None)
     (tmp_path / "card.json").write_text("{}")
-    with pytest.raises(InputError, match="is no calibration card"):
+    with pytest.raises(InputError, match="not a calibration card"):
         read_card(tmp_path, OracleConfig(), None)

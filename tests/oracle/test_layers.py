@@ -148,7 +148,7 @@ def test_a_file_that_is_something_else_is_refused_and_left_alone(tmp_path):
     other = tmp_path / "notes.txt"
     other.write_text("not a cache of scores")
     for path in (other, tmp_path):
-        with pytest.raises(InputError, match="oracle.cache: .* is no file of scores"):
+        with pytest.raises(InputError, match="oracle.cache: .* is not a file of scores"):
             ScoreStore(path)
     assert other.read_text() == "not a cache of scores"
 
@@ -161,7 +161,7 @@ def test_a_disk_that_fails_costs_no_score(tmp_path, caplog):
         connection.execute("CREATE TABLE scores (other TEXT)")
     scorer = cached(Computing(), file)
     assert together(scorer, PAIRS[:3]) == [[expected(pair) for pair in PAIRS[:3]]]
-    assert "going on without it" in caplog.text
+    assert "continuing without it" in caplog.text
 
 
 def test_several_processes_use_one_file(tmp_path):

@@ -121,8 +121,8 @@ def test_a_fault_that_stays_is_a_failure_of_one_line(fault):
     [
         (Says(400, b'{"error": "too long"}'), "refuses the request: status 400: .*too long"),
         (Says(404), "refuses the request: status 404"),
-        (scores(3.2), "a score of 3.2 lies outside \\[0, 1\\]: the service gives raw scores"),
-        (scores(-0.1), "a score of -0.1 lies outside"),
+        (scores(3.2), "a score of 3.2 is outside \\[0, 1\\]: the service returns raw scores"),
+        (scores(-0.1), "a score of -0.1 is outside"),
     ],
     ids=str,
 )

@@ -98,4 +98,4 @@ def test_where_pages_are_written(tmp_path, capsys):
     assert [path.name for path in pages.iterdir()] == ["viewer.html"]
     with pytest.raises(SystemExit):
         report([tmp_path / "run"], out=pages / "viewer.html")
-    assert "is a file; the report is a folder" in capsys.readouterr().err
+    assert "is a file; name a folder for the report" in capsys.readouterr().err

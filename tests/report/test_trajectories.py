@@ -51,7 +51,7 @@ def test_an_edit_through_a_block_is_refused():
         event.model_copy(update={"end": event.end - 1}) if isinstance(event, EditRecord) else event
         for event in record.events
     ]
-    with pytest.raises(InputError, match="edits a part"):
+    with pytest.raises(InputError, match="edits only a part"):
         blocks_of(record.model_copy(update={"events": tuple(events)}))
 
 

@@ -1,7 +1,7 @@
-"""`python -m reseek.oracle.making.calibrate`: how often is this oracle wrong, and which threshold should it have?
+"""`python -m reseek.oracle.making.calibrate`: the error rate of an oracle, and its best threshold.
 
 Writes a folder with card.json (`reseek.oracle.making.calibration_card`), curves.png and scores.jsonl. The folder
-appears whole or not at all."""
+appears complete or not at all."""
 
 import asyncio
 import hashlib
@@ -62,7 +62,7 @@ def main(
     good: Annotated[Good, typer.Option(help="what makes a retrieved observation good")] = Good.SUPPORTING,
     shown: Annotated[Shown, typer.Option(help="the k best together, as the agent sees them, or each")] = Shown.TOP_K,
     top_k: Annotated[int, typer.Option(help="passages retrieved per question", min=1)] = 3,
-    limit: Annotated[int | None, typer.Option(help="use at most so many questions per file", min=1)] = None,
+    limit: Annotated[int | None, typer.Option(help="use at most this many questions per file", min=1)] = None,
 ) -> None:
     """Measure an oracle on labelled observations: --pairs FILE, or --questions with --corpus, or --world SEED.
 
@@ -74,13 +74,13 @@ def main(
     """
     with user_errors(), terminate_raises():
         if out.exists():
-            raise InputError(f"{out}: exists already; name another folder")
+            raise InputError(f"{out}: already exists; name another folder")
         quiet_models()
         config = read_oracle(oracle)
         if sum(given is not None for given in (pairs, questions or None, world)) != 1:
-            raise InputError("--pairs, --questions (with --corpus) or --world: give one of them")
+            raise InputError("give one of --pairs, --questions (with --corpus) and --world")
         if (corpus is not None) != bool(questions):
-            raise InputError("--corpus and --questions belong together")
+            raise InputError("--corpus and --questions must be given together")
         needs_passages = config.name == "supporting" or config.unit is Unit.PASSAGE
         labelled, data = _labelled(pairs, questions or [], corpus, world, good, shown, top_k, limit, needs_passages)
         card = calibrate(config, labelled, data, out)
@@ -91,7 +91,7 @@ def main(
 
 
 def calibrate(config: OracleConfig, labelled: Sequence[Labelled], data: dict[str, str], out: Path) -> Card:
-    """Score, measure, write. Raises InputError where no observation gets a score, or those that do are of one kind."""
+    """Score, measure, write. Raises InputError unless observations of both labels get a score."""
     from reseek.oracle.making.curves import Scored
     from reseek.oracle.making.pictures import draw
 
@@ -102,8 +102,8 @@ def calibrate(config: OracleConfig, labelled: Sequence[Labelled], data: dict[str
     kept = [(one, score) for one, score in zip(labelled, scores, strict=True) if score is not None]
     if len({one.good for one, _ in kept}) < 2:
         raise InputError(
-            f"{len(kept)} of {len(labelled)} observations got a score, and not both good and bad ones; take "
-            "more questions, or --shown passages"
+            "calibration needs both positive and negative labels; only one kind was found in "
+            f"{len(kept)} of {len(labelled)} scored observations: use more questions, or --shown passages"
         )
     scored = Scored.of([s for _, s in kept], [one.good for one, _ in kept], [one.asked.id for one, _ in kept])
     card = _card(config, model_identity(oracle), data, scored, kept, len(labelled), seconds)
@@ -116,7 +116,7 @@ def calibrate(config: OracleConfig, labelled: Sequence[Labelled], data: dict[str
 
 
 def read_oracle(words: Sequence[str]) -> OracleConfig:
-    """The oracle of `oracle=NAME oracle.KEY=VALUE...`. Raises InputError for a preset or key that is none."""
+    """The oracle of `oracle=NAME oracle.KEY=VALUE...`. Raises InputError for an unknown preset or key."""
     from hydra import compose, initialize_config_dir
     from omegaconf import OmegaConf
 
@@ -126,20 +126,20 @@ def read_oracle(words: Sequence[str]) -> OracleConfig:
     others = [word for word in words if not word.startswith("oracle=")]
     known = sorted(path.stem for path in (CONF / "oracle").glob("*.yaml") if path.stem != "pairs")
     if len(names) != 1 or names[0] not in known:
-        raise InputError(f"oracle=NAME is needed once, NAME one of {', '.join(known)}")
+        raise InputError(f"give oracle=NAME exactly once, NAME one of {', '.join(known)}")
     for word in others:
         if not word.startswith("oracle.") or "=" not in word:
-            raise InputError(f"{word}: is no change to the oracle; write oracle.KEY=VALUE")
+            raise InputError(f"{word}: unknown argument; write oracle.KEY=VALUE")
     with initialize_config_dir(str(CONF), version_base=None):
         values = compose(f"oracle/{names[0]}", overrides=others).oracle
     missing = sorted(OmegaConf.missing_keys(values))
     if missing:
-        raise InputError(f"oracle.{missing[0]}: needs a value")
+        raise InputError(f"oracle.{missing[0]}: missing value")
     return load_section(OracleConfig, OmegaConf.to_container(values, resolve=True), "oracle")
 
 
 def table(card: Card) -> Table:
-    """The numbers, with intervals."""
+    """The table of the results, with intervals."""
     shown = Table(
         title=f"{card.oracle.name}, {card.data['what']}",
         caption=f"{card.observations:,} observations of {card.questions:,} questions got a score, "
@@ -225,7 +225,7 @@ def _labelled(
     limit: int | None,
     needs_passages: bool,
 ) -> tuple[list[Labelled], dict[str, str]]:
-    """The observations, and what they are in words."""
+    """The observations, and their description."""
     from reseek.oracle.making.retrieved_passages import opened
 
     if pairs is not None:
@@ -246,13 +246,13 @@ def _labelled(
             **{file.name: _hash(file) for file in files},
         }
     if not labelled:
-        raise InputError(f"--questions: none of them can be labelled by {good.value}; try the other --good")
+        raise InputError(f"--questions: no question can be labelled by {good.value}; use the other --good")
     return labelled, data
 
 
 @contextmanager
 def _files(questions: Sequence[Path], corpus: Path | None, world: int | None) -> Iterator[tuple[list[Path], Path]]:
-    """Question files and a corpus: the user's, or a world's for the time being."""
+    """Question files and a corpus: the user's, or those of a temporary world."""
     if world is None:
         assert corpus is not None
         yield list(questions), corpus

@@ -1,6 +1,6 @@
-"""The result card of a calibration: what was measured of which oracle, on what, and how well it did.
+"""The result card of a calibration: the oracle, its data and its quality.
 
-Training reads it (`oracle.calibration`) to say with every run how often its oracle errs. Invariant: a card is accepted
+Training reads it (`oracle.calibration`) to report the oracle's error rate with every run. Invariant: a card is accepted
 only for the oracle that it measured.
 """
 
@@ -16,7 +16,7 @@ from reseek.oracle import make_oracle, model_identity
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number with its percentile bootstrap interval; None where the labels, or no resample, define it."""
+    """A number with its percentile bootstrap interval; None if neither the labels nor a resample define it."""
 
     value: float | None
     low: float | None
@@ -93,16 +93,16 @@ def read_card(path: str | Path, config: OracleConfig, model: str | None) -> Card
     try:
         card = Card.model_validate_json(path.read_text(encoding="utf-8"))
     except ValidationError as error:
-        raise InputError(f"oracle.calibration: {path}: is no calibration card ({first_problem(error)})") from None
+        raise InputError(f"oracle.calibration: {path}: not a calibration card ({first_problem(error)})") from None
     measured, wanted = card.oracle.labelling.model_dump(), config.labelling.model_dump()
     for key, value in wanted.items():
         if key != "model" and measured[key] != value:
             raise InputError(
-                f"oracle.calibration: {path}: is of another oracle ({key} was {_said(measured[key])}, is now "
+                f"oracle.calibration: {path}: belongs to another oracle ({key} was {_said(measured[key])}, is now "
                 f"{_said(value)}); calibrate this one"
             )
     if card.model != model:
-        raise InputError(f"oracle.calibration: {path}: is of another model ({card.model}, not {model})")
+        raise InputError(f"oracle.calibration: {path}: belongs to another model ({card.model}, not {model})")
     return card
 
 

@@ -1,4 +1,4 @@
-"""How well scores tell good from bad: areas, accuracy and F1 at a threshold, intervals. Pure.
+"""Classification quality of scores: areas, accuracy and F1 at a threshold, intervals. Pure.
 
 Invariant: observations of one question are resampled together, since they share its difficulty; the same scores and
 seed give the same numbers. An observation is called good iff its score is above the threshold, as everywhere else.
@@ -33,7 +33,7 @@ class Scored:
 
 
 def auc(scored: Scored, seed: int = 0, resamples: int = RESAMPLES) -> Estimate:
-    """Area under the ROC curve: how often a good one scores higher than a bad one, ties counting half."""
+    """Area under the ROC curve: the probability that a good one scores higher than a bad one, ties counting half."""
     groups = _Groups.of(scored)
 
     def measure(times_RN: np.ndarray) -> np.ndarray:
@@ -51,7 +51,7 @@ def average_precision(scored: Scored, seed: int = 0, resamples: int = RESAMPLES)
     def measure(times_RN: np.ndarray) -> np.ndarray:
         good_RG, bad_RG = (counts[:, ::-1] for counts in groups.counts(times_RN))  # from the highest score
         found_RG = np.cumsum(good_RG, axis=1)
-        # Before anything counts precision is 0 / 0; nothing is found there either.
+        # Before the first group precision is 0 / 0 and recall is 0.
         precision_RG = np.nan_to_num(found_RG / (found_RG + np.cumsum(bad_RG, axis=1)))
         return (good_RG * precision_RG).sum(axis=1) / good_RG.sum(axis=1)
 
@@ -59,13 +59,13 @@ def average_precision(scored: Scored, seed: int = 0, resamples: int = RESAMPLES)
 
 
 def accuracy(scored: Scored, called_good_N: np.ndarray, seed: int = 0, resamples: int = RESAMPLES) -> Estimate:
-    """Share of labels met."""
+    """The share of correct labels."""
     right_N = called_good_N == scored.good_N
     return _bootstrap(scored, lambda times_RN: times_RN @ right_N / times_RN.sum(axis=1), seed, resamples)
 
 
 def f1(scored: Scored, called_good_N: np.ndarray, seed: int = 0, resamples: int = RESAMPLES) -> Estimate:
-    """Of the good ones."""
+    """F1 of the good ones."""
     both_N, either_N = called_good_N & scored.good_N, called_good_N.astype(int) + scored.good_N.astype(int)
     return _bootstrap(scored, lambda times_RN: 2 * (times_RN @ both_N) / (times_RN @ either_N), seed, resamples)
 
@@ -74,17 +74,17 @@ def best_threshold(score_N: np.ndarray, good_N: np.ndarray) -> float:
     """The threshold in [0, 1] of highest accuracy, halfway between two scores; of equally good ones the lowest."""
     order = np.argsort(score_N, kind="stable")
     scores, good = score_N[order], good_N[order]
-    # Calling the first n bad: right are the bad ones among them and the good ones behind them.
+    # If the first n are called bad, the bad ones among them and the good ones after them are correct.
     right = np.concatenate([[0], np.cumsum(~good)]) + good.sum() - np.concatenate([[0], np.cumsum(good)])
     cuts = np.concatenate([[0.0], (scores[:-1] + scores[1:]) / 2, [1.0]])
-    # Score > threshold: a threshold of 0 calls scores of 0 bad; a cut between equal scores is none.
+    # Score > threshold: a threshold of 0 calls scores of 0 bad; equal scores can't be separated.
     possible = np.concatenate([[scores[0] > 0], scores[:-1] < scores[1:], [True]])
     return float(cuts[np.argmax(np.where(possible, right, -1))])
 
 
 def called_good_at_best(scored: Scored, seed: int = 0) -> np.ndarray:
-    """What the best threshold would call good, for each half of the questions the other half's: so the choice is not
-    paid for its own luck."""
+    """The observations called good by the best threshold, for each half of the questions that of the other half, so
+    that the estimate is not biased by the choice."""
     questions = int(scored.question_N.max()) + 1
     first_half = np.random.default_rng(seed).permutation(questions)[: questions // 2]
     in_first_N = np.isin(scored.question_N, first_half)

@@ -1,7 +1,7 @@
 """`python -m reseek.oracle.making.finetune`: train a cross-encoder oracle from questions with supporting titles.
 
-The folder OUT appears whole or not at all; its manifest (`reseek.oracle.model_manifest`) says what it was made from.
-Training is sized by the clock: go on from a made model with --start-from."""
+The folder OUT appears complete or not at all; its manifest (`reseek.oracle.model_manifest`) names its origin. Training
+is limited by time: continue from a trained model with --start-from."""
 
 import hashlib
 import os
@@ -46,20 +46,22 @@ def main(
     start_from: Annotated[
         str | None, typer.Option(metavar="MODEL", help="a model folder or hub id  [default: the embedded MiniLM]")
     ] = None,
-    minutes: Annotated[float, typer.Option(help="train at most so long; retrieval comes on top", min=0.01)] = 10.0,
-    epochs: Annotated[int, typer.Option(help="pass over the pairs at most so often", min=1)] = 2,
+    minutes: Annotated[
+        float, typer.Option(help="training time limit in minutes (retrieval not included)", min=0.01)
+    ] = 10.0,
+    epochs: Annotated[int, typer.Option(help="at most this many passes over the pairs", min=1)] = 2,
     negatives: Annotated[float, typer.Option(help="negative pairs per positive one", min=0.1)] = 1.5,
-    most_questions: Annotated[int | None, typer.Option(help="use at most so many questions", min=1)] = None,
+    most_questions: Annotated[int | None, typer.Option(help="use at most this many questions", min=1)] = None,
     learning_rate: Annotated[float, typer.Option(help="at its highest", min=0)] = 1e-4,
     batch_size: Annotated[int, typer.Option(help="pairs per optimiser step", min=1)] = 16,
     max_tokens: Annotated[int, typer.Option(help="of a pair in training", min=16, max=LONGEST)] = 192,
     frozen_layers: Annotated[
-        int, typer.Option(help="keep the embeddings and so many lowest layers as they are: faster; 0: none", min=0)
+        int, typer.Option(help="freeze the embeddings and this many lowest layers: faster; 0: none", min=0)
     ] = 0,
     dev_questions: Annotated[int, typer.Option(help="kept out of training, to measure an AUC", min=1)] = 100,
     seed: Annotated[int, typer.Option(help="of the choice of pairs and their order", min=0)] = 0,
 ) -> None:
-    """Fine-tune a cross-encoder to tell supporting passages from others that BM25 finds.
+    """Fine-tune a cross-encoder to distinguish supporting passages from others that BM25 finds.
 
     Reads questions (lines of `id`, `question`, `golden_answers`, `supporting_titles`), looks their passages up in
     CORPUS, and trains a model with one output on (question + answer, passage). No hub is needed: it starts from the
@@ -70,7 +72,7 @@ def main(
     with user_errors(), terminate_raises():
         quiet_models()
         if out.exists():
-            raise InputError(f"{out}: exists already; name another folder")
+            raise InputError(f"{out}: already exists; name another folder")
         from reseek.oracle.making.tuning import Tuning
 
         how = Tuning(learning_rate, batch_size, max_tokens, frozen_layers, minutes * 60, epochs, seed)
@@ -98,7 +100,7 @@ def _make(
     negatives: float,
     dev: int,
 ) -> tuple[Any, OracleManifest]:
-    """The trained model, and its manifest but for the files' hashes."""
+    """The trained model, and its manifest without the files' hashes."""
     from corpora.dense.minilm import embedded_minilm
     from reseek.oracle.making.retrieved_passages import opened
     from reseek.oracle.making.training_pairs import make_pairs, normalised, split_dev, usable
@@ -106,7 +108,7 @@ def _make(
 
     kept = usable(asked, kept_out)
     if not kept:
-        raise InputError("QUESTIONS: none has supporting_titles that no held-out question needs; give others")
+        raise InputError("no usable training question: every supporting title also occurs in --held-out")
     training, testing = split_dev(kept, dev)
     forbidden = frozenset(title for question in [*kept_out, *testing] for title in normalised(question))
     with opened(corpus) as (search, fingerprint):
@@ -114,7 +116,7 @@ def _make(
         dev_pairs = make_pairs(testing, search, form, negatives=negatives, seed=how.seed)
     positives = sum(one.good for one in pairs)
     if not 0 < positives < len(pairs):
-        raise InputError(f"{corpus}: gives {positives} supporting of {len(pairs)} passages; both kinds are needed")
+        raise InputError(f"{corpus}: gives {positives} supporting of {len(pairs)} passages; both kinds are required")
     source = start_from or str(embedded_minilm("--start-from"))
     model = _start(source, how.seed)
     started = time.monotonic()
@@ -148,7 +150,7 @@ def _make(
 
 
 def _start(source: str, seed: int) -> Any:
-    """A model of one output; where `source` has none it starts at random."""
+    """A model of one output; if `source` has none it starts at random."""
     import torch
     from sentence_transformers import CrossEncoder
 
@@ -163,7 +165,7 @@ def _start(source: str, seed: int) -> Any:
 
 
 def _auc(model: Any, pairs: list[Any]) -> float | None:
-    """On the dev pairs, by scikit-learn; None where they are of one kind."""
+    """On the dev pairs, by scikit-learn; None if all have the same label."""
     from sklearn.metrics import roc_auc_score
 
     labels = [one.good for one in pairs]

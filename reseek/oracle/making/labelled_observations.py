@@ -22,16 +22,17 @@ from reseek.search import Search
 
 
 class Good(Enum):
-    """What makes an observation good."""
+    """The criterion of a good observation."""
 
     SUPPORTING = "supporting"
-    """A supporting passage is in it, by its title."""
+    """It contains a supporting passage, by its title."""
     ANSWER = "answer"
-    """A gold answer stands in it. Questions whose answer any passage may hold are left out (`Question.answerable`)."""
+    """It contains a gold answer. Questions whose answer any passage may contain are excluded
+    (`Question.answerable`)."""
 
 
 class Shown(Enum):
-    """What an observation is."""
+    """The form of an observation."""
 
     TOP_K = "top_k"
     """The k best passages together, as the agent gets them."""
@@ -49,8 +50,8 @@ class Passage(BaseModel):
 
 
 class Labelled(BaseModel):
-    """One observation. `question_id` says which ones belong to one question: they are resampled together. `hits` are
-    the passages in `observation`; None where a file gives the text alone."""
+    """One observation. Those with one `question_id` are resampled together. `hits` are
+    the passages in `observation`; None if a file has the text alone."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -93,7 +94,7 @@ def read_labelled(path: Path) -> list[Labelled]:
 
 
 def make_labelled(questions: Sequence[Question], search: Search, good: Good, shown: Shown, k: int) -> list[Labelled]:
-    """The observations of those questions for which `good` can be told."""
+    """The observations of those questions for which `good` can be decided."""
     asked = [q for q in questions if (q.supporting_titles if good is Good.SUPPORTING else q.answerable)]
     found = hits(search, [question.question for question in asked], k, "retrieving")
     if shown is Shown.TOP_K:

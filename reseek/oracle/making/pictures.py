@@ -1,7 +1,6 @@
 """A calibration as a picture: ROC curve, precision-recall curve, and the scores of good and bad observations.
 
-Colours are told apart in every common form of colour blindness (Okabe and Ito's), and lines by their style too. Knows
-nothing of how scores came about.
+Colours are distinguishable in every common form of colour blindness (Okabe and Ito's), and lines also by their style.
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a corpus gives for questions whose supporting titles are known: the material of fine-tuning and calibration.
+"""Retrieved passages for questions with known supporting titles: the data of fine-tuning and calibration.
 
 A passage counts as supporting by its title, compared as `SupportingOracle` does.
 """
@@ -17,15 +17,15 @@ from reseek.rewards.answers import normalise_answer
 from reseek.search import Search
 from reseek.search.lucene import LuceneSearch
 
-_TOGETHER = 256  # queries a call
+_TOGETHER = 256  # queries per call
 _TITLE_DEPTH = 20
 """An article's own title is among the first hits for it; longer articles have more passages than this."""
 
 
 @contextmanager
 def opened(corpus: Path) -> Iterator[tuple[Search, str]]:
-    """BM25 over a corpus, and its fingerprint: over a Lucene index of ours, or a file of passages, which is indexed for
-    the time being. Raises InputError where it is neither."""
+    """BM25 over a corpus, and its fingerprint: over a Lucene index of ours, or a file of passages, which is indexed
+    temporarily. Raises InputError if it is neither."""
     with tempfile.TemporaryDirectory(prefix="reseek-oracle-") as temporary:
         index = corpus if corpus.is_dir() else Path(temporary) / "index"
         manifest = read_manifest(index) if corpus.is_dir() else ensure_index(corpus, index)
@@ -51,7 +51,7 @@ def hits(search: Search, queries: Sequence[str], k: int, title: str) -> list[lis
 
 
 def titled(search: Search, wanted: Sequence[str]) -> dict[str, list[Hit]]:
-    """By normalised title, the passages under it: [] where the corpus has none."""
+    """By normalised title, the passages under it: [] if the corpus has none."""
     distinct = list({normalise_answer(title): title for title in wanted}.values())
     found = hits(search, distinct, _TITLE_DEPTH, "looking titles up")
     return {

@@ -1,10 +1,10 @@
-"""Pairs to fine-tune a cross-encoder on: supporting passages against what BM25 finds besides.
+"""Training pairs for a cross-encoder: supporting passages against other passages that BM25 finds.
 
 Per question: each supporting passage as a positive; as negatives, passages that BM25 finds for the question, or for
-question and answer together, under other titles. The latter often hold the answer, so that its mere presence does not
-decide. Of an article in several passages those that hold an answer are positives; if none does, the only one; its other
-passages are neither, as nobody says what they support. Invariant: no passage under a title that a held-out question
-needs is in any pair, nor is a question that needs one. The same seed gives the same pairs.
+question and answer together, under other titles. The latter often contain the answer, so that its mere presence does
+not decide. Of an article in several passages those that hold an answer are positives; if none does, the only one; its
+other passages are neither, since it is unknown what they support. Invariant: no passage under a title that a held-out
+question needs is in any pair, nor is a question that needs one. The same seed gives the same pairs.
 """
 
 import random
@@ -31,7 +31,7 @@ class TrainingPair:
 
 
 def usable(questions: Sequence[Question], held_out: Sequence[Question]) -> list[Question]:
-    """The questions with supporting titles, none of which a held-out one needs."""
+    """The questions whose supporting titles no held-out question needs."""
     taken = {title for question in held_out for title in normalised(question)}
     return [q for q in questions if q.supporting_titles and not taken & normalised(q)]
 

@@ -1,8 +1,8 @@
-"""One pass of gradient descent over pairs, for as long as there is time.
+"""Gradient descent over pairs within a time limit.
 
 Binary cross-entropy on the model's one logit, AdamW; the learning rate rises over the first twentieth and falls
-linearly to zero at the end, which is the last pair or the last second, whichever comes first. So a run that is cut by
-the clock still ends with a small rate; how far it came depends on the machine.
+linearly to zero at the end, which is the last pair or the last second, whichever comes first. So a run that
+reaches the time limit still ends with a small rate; its number of steps depends on the machine.
 """
 
 import time
@@ -16,12 +16,12 @@ from reseek.oracle.local_models import together
 from reseek.oracle.making.training_pairs import TrainingPair
 
 _WARM_UP = 0.05
-_SORTED_TOGETHER = 32  # batches: pairs of like length share one, which saves padding
+_SORTED_TOGETHER = 32  # batches: pairs of similar length share one, which saves padding
 
 
 @dataclass(frozen=True)
 class Tuning:
-    """How to train. `frozen_layers`: the embeddings and so many lowest layers stay as they are (0: nothing does)."""
+    """How to train. `frozen_layers`: the embeddings and this many lowest layers are frozen (0: none)."""
 
     learning_rate: float
     batch_size: int
@@ -34,7 +34,7 @@ class Tuning:
 
 def tune(model: Any, pairs: Sequence[TrainingPair], how: Tuning, on_progress: Callable[[float, str], None]) -> int:
     """Train a CrossEncoder of one output in place; returns how many pairs it saw. Texts longer than `max_tokens`, with
-    their query, lose their tail here (scoring windows them instead). `on_progress` is told the share done."""
+    their query, are truncated here (scoring cuts them into windows). `on_progress` is called with the share done."""
     torch.manual_seed(how.seed)  # dropout
     network, tokenizer = model.model, model.tokenizer
     weights = [weight for name, weight in network.named_parameters() if not _frozen(name, how.frozen_layers)]
