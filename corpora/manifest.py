@@ -177,7 +177,7 @@ def manifest_content(index_dir: Path) -> tuple[Kind, bytes]:
         raise InputError(f"{path}: unknown kind {kind!r}; {rebuild}")
     if found not in (None, FORMAT):
         error = OldFormat if isinstance(found, int) and found < FORMAT else InputError
-        raise error(f"{path}: is of format {found}, this version reads format {FORMAT}; {rebuild} --overwrite")
+        raise error(f"{path}: has format {found}, but this version reads format {FORMAT}; {rebuild} --overwrite")
     return Kind(str(kind)), content
 
 
@@ -196,7 +196,7 @@ def hash_files(
     index_dir: Path, *, known: dict[str, FileRecord] | None = None, on_bytes: Callable[[int], None] | None = None
 ) -> dict[str, FileRecord]:
     """Size and sha256 of every file of an index, without the manifest and Lucene's lock, by name. Those `known` already
-    are not read. `on_bytes` is told how much was."""
+    are not read. `on_bytes` is called with the bytes read."""
     known, before = known or {}, 0
     made: dict[str, FileRecord] = {}
     for name in index_files(index_dir):

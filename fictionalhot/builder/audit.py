@@ -120,7 +120,7 @@ def audit_item(item: dict, base: Base) -> Iterator[Violation]:
 
 
 def audit(items: Iterable[dict], base: Base) -> list[Violation]:
-    """All violations of a release, those between items included."""
+    """All violations of a release, including those between items."""
     found: list[Violation] = []
     owner: dict[str, str] = {}
     for item in items:

@@ -204,7 +204,7 @@ COLUMNS = ("reader", "asked", "EM", "95 %", "items")
 
 
 def rows(probe: Probe) -> list[tuple[str, ...]]:
-    """The numbers as rows of `COLUMNS`."""
+    """The statistics as rows of `COLUMNS`."""
     found: list[tuple[str, ...]] = []
     for name, shares in probe.exact_match.items():
         for condition, share in [*shares.items(), ("original minus twin, paired", probe.drop[name])]:

@@ -68,7 +68,7 @@ def gate_report(
 
 
 def question_of(draft: Draft) -> Question:
-    """The item as evaluation and training read questions. A hop's value is not known to us: its page is."""
+    """The item in the question format of evaluation and training. A hop's page is known, its value is not."""
     first = {document.hop: document for document in reversed(draft.hops) if document.hop is not None}
     hops = [first[hop] for hop in sorted(first)]
     return Question(

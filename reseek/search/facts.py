@@ -89,7 +89,7 @@ def _answer(client: httpx.Client, url: str, request: httpx.Request) -> httpx.Res
 
 
 def _difference(one: CorpusFacts, other: CorpusFacts) -> str | None:
-    # Names are of files and folders, which each machine has its own of.
+    # Names of files and folders may differ between machines.
     apart: Any = {"source": True, "engine": True, "encoder": {"name"}}
     here, there = (facts.model_dump(mode="json", exclude=apart) for facts in (one, other))
     return next((f"{key} {value} and {there[key]}" for key, value in here.items() if value != there[key]), None)

@@ -39,7 +39,7 @@ class SearchReplica:
     """One replica. Ray restarts it when its constructor or its process fails."""
 
     async def __init__(self, index: str, device: str, topk: int) -> None:  # type: ignore[misc]  # Ray awaits it
-        # As given: a relative path would mean another folder in each worker.
+        # Absolute, because a relative path would be another folder in each worker.
         search = open_index(Path(index), device=device)
         corpus = facts_of(search.manifest).model_dump(exclude_none=True)
         self._application = make_app(search, corpus=corpus, limits=Limits(topk=topk), at_once=search.calls_at_once)
