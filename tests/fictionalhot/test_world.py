@@ -172,7 +172,7 @@ def test_a_damaged_world_is_told(world, tmp_path):
 
 
 def test_more_questions_than_facts_is_an_error(tmp_path):
-    with pytest.raises(InputError, match="questions wanted"):
+    with pytest.raises(InputError, match="questions requested"):
         ensure_world(tmp_path / "w", sizes=replace(SMALL, held_out=replace(SMALL.held_out, questions=5000)))
     assert not (tmp_path / "w").exists()
     with pytest.raises(InputError, match="made-up words"):
@@ -202,5 +202,5 @@ def test_the_command_makes_a_world_and_tells_bad_sizes_in_one_line(tmp_path):
     assert len(read_questions(open_world(tmp_path / "w").questions(Split.TEST))) == 20
     bad = CliRunner().invoke(app, ["world", "--out", str(tmp_path / "x"), "--people", "0"])
     assert bad.exit_code == 2
-    assert "people: 0 is too few" in bad.output
+    assert "people: 0 is too small" in bad.output
     assert not (tmp_path / "x").exists()

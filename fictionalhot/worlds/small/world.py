@@ -117,7 +117,7 @@ def ensure_world(out_dir: str | Path, seed: int = 0, sizes: WorldSizes = DEFAULT
     files = open_world(folder)
     if (files.manifest.seed, files.manifest.sizes) != (seed, sizes):
         raise InputError(
-            f"{folder}: holds a world with another seed ({files.manifest.seed}) or other sizes; name another folder"
+            f"{folder}: holds another world (of seed {files.manifest.seed}, or other sizes); name another folder"
         )
     return files
 
