@@ -161,7 +161,7 @@ class TokenTexts:
 
 
 def probabilities(record: EpisodeRecord, texts: TokenTexts | None) -> list[list[list[Any]]]:
-    """Per call, [token's text (its id where there is no tokenizer), log-probability] of each sampled token; [] for a
+    """Per call, [token's text (its id without a tokenizer), log-probability] of each sampled token; [] for a
     call without log-probabilities. Of a training rollout also the trainer's log-probability and the advantage."""
     calls: Sequence[AppendRecord] = [
         event for event in record.events if isinstance(event, AppendRecord) and event.source is Source.POLICY
