@@ -50,7 +50,7 @@ class BatchingScorer:
             answers.append(lane.asked[pair])
         while len(lane.serving) < min(self.at_once, -(-len(lane.waiting) // self.largest)):
             lane.serve(lambda: self._ask_next(lane))
-        # Shielded: a caller that is cancelled takes nothing from those who joined it.
+        # Shielded: cancelling a caller does not cancel those that joined it.
         return list(await asyncio.gather(*map(asyncio.shield, answers)))
 
     def close(self) -> None:

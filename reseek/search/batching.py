@@ -88,7 +88,7 @@ class BatchingSearch:
             await self._ask(parts)
 
     def _take(self, lane: Lane[_Job]) -> list[_Part]:
-        """The next batch: from the front of the queue, what has the first one's k."""
+        """The next batch: the jobs at the front of the queue with the first one's k."""
         parts: list[_Part] = []
         passed_over, unfinished = [], []
         room, k = self.largest, None

@@ -121,8 +121,8 @@ class _Groups:
 
 
 def _bootstrap(scored: Scored, measure: Callable[[np.ndarray], np.ndarray], seed: int, resamples: int) -> Estimate:
-    """`measure` gets how often each observation counts in each resample and gives a number for each, nan where there
-    is none."""
+    """`measure` gets how often each observation counts in each resample and returns a number for each, nan if
+    undefined."""
     questions = int(scored.question_N.max()) + 1
     with np.errstate(invalid="ignore", divide="ignore"):
         (value,) = measure(np.ones((1, len(scored.score_N)), int))
