@@ -36,7 +36,7 @@ class Schedule(Enum):
 
 
 class AlgoSettings(Section):
-    """`algo`: how the policy is updated. Mapped to verl's keys in conf/train.yaml."""
+    """`algo`: how the policy is updated. Defaults are the paper's GRPO."""
 
     estimator: str = Field(
         "grpo",
@@ -47,19 +47,19 @@ class AlgoSettings(Section):
     credit: Credit = Field(Credit.TRAJECTORY, description="trajectory, or step: what a verdict's reward reaches")
     control: Control = Field(Control.NONE, description="none, or permuted_rewards")
     schedule: Schedule = Field(Schedule.SYNC, description="sync or colocate_async")
-    questions_per_step: int = Field(ge=1, description="questions in one rollout batch")
-    sessions_per_question: int = Field(ge=1, description="episodes per question: GRPO's group")
-    mini_batch_questions: int = Field(ge=1, description="questions per optimiser step")
-    learning_rate: float = Field(ge=0)
+    questions_per_step: int = Field(512, ge=1, description="questions in one rollout batch")
+    sessions_per_question: int = Field(5, ge=1, description="episodes per question: GRPO's group")
+    mini_batch_questions: int = Field(256, ge=1, description="questions per optimiser step")
+    learning_rate: float = Field(1e-6, ge=0, description="of the policy, after the warm-up")
     critic_learning_rate: float = Field(1e-5, ge=0, description="ppo only")
     gamma: float = Field(1.0, gt=0, le=1, description="ppo only: discount per sampled token")
     lam: float = Field(1.0, ge=0, le=1, description="ppo only: GAE's lambda")
     warmup_ratio: float = Field(0.0, ge=0, le=1, description="share of steps in which the learning rate rises")
-    kl_loss: float = Field(0.0, ge=0, description="weight of the KL loss to the start policy; 0: no reference model")
+    kl_loss: float = Field(0.001, ge=0, description="weight of the KL loss to the start policy; 0: no reference model")
     clip: float = Field(0.2, gt=0, description="PPO's clip range")
     temperature: float = Field(1.0, gt=0, description="of rollouts")
     steps: int | None = Field(None, ge=1, description="training steps; null: `epochs` over the questions")
-    epochs: int = Field(1, ge=1)
-    validate_every: int = Field(-1, description="steps between validations; -1: only first and last, if any")
+    epochs: int = Field(1, ge=1, description="passes over the training questions, where `steps` is null")
+    validate_every: int = Field(50, description="steps between validations; -1: only first and last, if any")
     validate_first: bool = Field(True, description="validate before the first step")
-    save_every: int = Field(-1, description="steps between checkpoints; -1: none; the best is kept: best.json")
+    save_every: int = Field(50, description="steps between checkpoints; -1: none; the best is kept: best.json")

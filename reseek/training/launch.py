@@ -12,11 +12,14 @@ import time
 import warnings
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, open_dict
 from rich.console import Console
 
 from corpora.atomic import write_json
+from reseek.config.oracle import OracleConfig
+from reseek.config.questions import QuestionSource
 from reseek.config.settings import TrainSettings, load_settings
 from reseek.errors import InputError
 from reseek.preparation.preflight import check_budgets, check_oracle, check_trainable, check_training
@@ -28,6 +31,7 @@ from reseek.run.folder import Kind
 from reseek.run.lifecycle import Run
 from reseek.training.checkpoints import read_best, resume_step
 from reseek.training.monitor.profile import STARTED, Start, read_profile, table
+from reseek.training.verl_plugin.sent_settings import sent
 
 
 class RunFailed(Exception):
@@ -50,7 +54,8 @@ def train(config: DictConfig) -> Path:
     with Run(settings, Kind.TRAINING, log="train.log") as run:
         run.check_free()
         prepared = prepare(settings)
-        complete(config, prepared)
+        settings = completed(settings, prepared)
+        complete(config, settings)
         check_training(settings, config, prepared)
         check_oracle(settings.oracle)
         check_verl(config)
@@ -64,7 +69,7 @@ def train(config: DictConfig) -> Path:
         run.resume_after(resume_step(run.folder), console)
         began = time.monotonic()
         _start_ray(run)
-        _watch(config, run, console, began)
+        _watch(sent(config, settings), run, console, began)
         _show_profile(run.folder, console)
         run.write_card(result_card(run.folder, settings))
     from reseek.training.monitor.learning_curve import (
@@ -75,27 +80,46 @@ def train(config: DictConfig) -> Path:
     return run.folder
 
 
-def complete(config: DictConfig, prepared: Prepared) -> None:
-    """Write the prepared paths into the configuration that the workers get."""
+def completed(settings: TrainSettings, prepared: Prepared) -> TrainSettings:
+    """The settings that the workers get: with the prepared inputs, all paths absolute."""
+    validation = None if prepared.validation is None else QuestionSource(path=str(prepared.validation))
+    files = {"train": QuestionSource(path=str(prepared.train)), "mix": {}, "validation": validation}
+    index = None if prepared.index is None else str(prepared.index)
+    return settings.model_copy(
+        update={
+            "policy": settings.policy.model_copy(update={"path": prepared.model}),
+            "corpus": settings.corpus.model_copy(update={"index": index}),
+            "questions": settings.questions.model_copy(update=files),
+            "run": settings.run.model_copy(update={"dir": str(Path(settings.run.dir).resolve())}),
+            "oracle": settings.oracle.model_copy(update=oracle_paths(settings.oracle)),
+        }
+    )
+
+
+def complete(config: DictConfig, settings: TrainSettings) -> None:
+    """Write the completed settings' paths into the configuration: verl's keys refer to them."""
+    train, validation = settings.questions.train, settings.questions.validation
+    assert train is not None
     with open_dict(config):
-        config.policy.path = prepared.model
-        config.corpus.index = None if prepared.index is None else str(prepared.index)
-        config.questions.train = str(prepared.train)
-        config.questions.validation = None if prepared.validation is None else str(prepared.validation)
-        config.run.dir = str(Path(config.run.dir).resolve())
-        config.oracle.update(oracle_paths(config.oracle))
-        if prepared.validation is None:
+        config.policy.path = settings.policy.path
+        config.corpus.index = settings.corpus.index
+        config.questions.train = train.path
+        config.questions.validation = None if validation is None else validation.path
+        config.run.dir = settings.run.dir
+        config.oracle.update(oracle_paths(settings.oracle))
+        if validation is None:
             # verl insists on a validation set; without one it is never asked.
-            config.data.val_files = str(prepared.train)
+            config.data.val_files = train.path
             config.data.val_max_samples = 1
             config.trainer.val_before_train = False
             config.trainer.test_freq = -1
 
 
-def oracle_paths(oracle: DictConfig) -> dict[str, str]:
+def oracle_paths(oracle: OracleConfig) -> dict[str, str]:
     """The oracle's paths, absolute. A model that is no folder here is a hub's."""
-    given = {key: Path(oracle[key]) for key in ("model", "cache", "calibration") if oracle.get(key) is not None}
-    return {key: str(path.resolve()) for key, path in given.items() if key != "model" or path.is_dir()}
+    given = {"model": oracle.model, "cache": oracle.cache, "calibration": oracle.calibration}
+    paths = {key: Path(value) for key, value in given.items() if value is not None}
+    return {key: str(path.resolve()) for key, path in paths.items() if key != "model" or path.is_dir()}
 
 
 def check_verl(config: DictConfig) -> None:
@@ -119,7 +143,7 @@ def _start_ray(run: Run[TrainSettings]) -> None:
     run.start_ray({**runtime_env, "env_vars": variables})
 
 
-def _watch(config: DictConfig, run: Run[TrainSettings], console: Console, began: float) -> None:
+def _watch(workers_config: dict[str, Any], run: Run[TrainSettings], console: Console, began: float) -> None:
     """Run verl's task and follow it until it ends or nothing has happened for `run.watchdog_s`. `began` is the start of
     the launch on the monotonic clock."""
     import ray
@@ -130,9 +154,7 @@ def _watch(config: DictConfig, run: Run[TrainSettings], console: Console, began:
 
     # Ray adds `options` and `remote` to the classes that it decorates.
     board = Board.options(name=NAME).remote()  # type: ignore[attr-defined]
-    task = Runner.remote().run.remote(  # type: ignore[attr-defined]
-        OmegaConf.to_container(config, resolve=True)
-    )
+    task = Runner.remote().run.remote(workers_config)  # type: ignore[attr-defined]
     phase, metrics_file, watchdog_s = "start", run.folder / "metrics.jsonl", run.settings.run.watchdog_s
     start: Start | None = Start(began)
     with Display(console) as display, metrics_file.open("a", encoding="utf-8") as metrics:

@@ -8,6 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reseek.config.algo import AlgoSettings
 from reseek.training.credit import estimators as credit
 from reseek.training.credit.estimators import (
     ChainedGae,
@@ -168,7 +169,7 @@ def test_whitening_is_over_trained_tokens_only():
     ],
 )
 def test_each_estimator_by_name(algo, expected):
-    assert estimator_of({"gamma": 0.9, "lam": 0.8, "control": "none", **algo}, "0 1") == expected
+    assert estimator_of(AlgoSettings(gamma=0.9, lam=0.8, **algo), "0 1") == expected
 
 
 def told(outcome: float, *verdicts: float) -> Session:
@@ -179,7 +180,7 @@ def told(outcome: float, *verdicts: float) -> Session:
 
 def test_permuted_rewards_are_the_same_rewards_given_to_anyone():
     group = [told(1.0, 0.3), told(0.0), told(0.0, -0.3, 0.3), told(1.0, 0.3, -0.3)]
-    algo = {"estimator": "reinforce", "credit": "trajectory", "gamma": 1.0, "lam": 1.0, "control": "permuted_rewards"}
+    algo = AlgoSettings(estimator="reinforce", control="permuted_rewards")
     own = [float(a[0][0]) for a in LeaveOneOut().credit(group).advantages]
     dealt = []
     for step in range(200):

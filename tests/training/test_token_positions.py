@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from reseek.agent.context import segments
 from reseek.agent.tokens import token_span
 from reseek.config.agent import AgentConfig
+from reseek.config.algo import AlgoSettings
 from reseek.config.oracle import OracleConfig
 from reseek.config.rewards import RewardConfig
 from reseek.oracle.literal import LiteralOracle
@@ -106,7 +107,7 @@ def trained(estimator: str, credit: str, rewards: RewardConfig) -> list[tuple[st
             credits.append(told)
             texts.append(TOKENIZER.decode([i for i, m in zip(row.ids, row.mask, strict=True) if m]))
     values = [torch.zeros(len(mask)) for mask in masks] if estimator == "ppo" else None
-    algo = {"estimator": estimator, "credit": credit, "gamma": 1.0, "lam": 1.0, "control": "none"}
+    algo = AlgoSettings(estimator=estimator, credit=credit)
     tensors = credit_rows(estimator_of(algo, "0 1"), keys, masks, values, credits, [False] * len(keys), whiten=False)
     found = []
     for row, mask in enumerate(masks):

@@ -9,13 +9,13 @@ Knows nothing of verl's batches, of text, or of how rewards came about.
 """
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Protocol
+from typing import ClassVar, Protocol
 
 import torch
 
-from reseek.config.algo import Credit
+from reseek.config.algo import AlgoSettings, Credit
 from reseek.registry import ESTIMATORS
 
 _EPSILON = 1e-6
@@ -74,8 +74,8 @@ class Estimator(Protocol):
         ...
 
 
-def _per_step(algo: Mapping[str, Any]) -> bool:
-    return Credit(algo["credit"]) is Credit.STEP
+def _per_step(algo: AlgoSettings) -> bool:
+    return algo.credit is Credit.STEP
 
 
 def _float64(numbers: Sequence[float]) -> torch.Tensor:
@@ -114,7 +114,7 @@ class Grpo:
     compares_sessions: ClassVar[bool] = True
 
     @classmethod
-    def of(cls, algo: Mapping[str, Any]) -> "Estimator":
+    def of(cls, algo: AlgoSettings) -> "Estimator":
         """`algo.estimator=grpo` under `algo.credit`."""
         return StepCredit() if _per_step(algo) else cls()
 
@@ -130,7 +130,7 @@ class LeaveOneOut:
     compares_sessions: ClassVar[bool] = True
 
     @classmethod
-    def of(cls, algo: Mapping[str, Any]) -> "Estimator":
+    def of(cls, algo: AlgoSettings) -> "Estimator":
         """`algo.estimator=reinforce` under `algo.credit`."""
         return StepCredit(leave_one_out=True) if _per_step(algo) else cls()
 
@@ -185,9 +185,9 @@ class ChainedGae:
     per_step: bool = False
 
     @classmethod
-    def of(cls, algo: Mapping[str, Any]) -> "Estimator":
+    def of(cls, algo: AlgoSettings) -> "Estimator":
         """`algo.estimator=ppo` under `algo.credit`."""
-        return cls(algo["gamma"], algo["lam"], _per_step(algo))
+        return cls(algo.gamma, algo.lam, _per_step(algo))
 
     def credit(self, group: Sequence[Session]) -> Credited:
         both = [self._chain(session) for session in group]

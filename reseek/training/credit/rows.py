@@ -1,7 +1,7 @@
 """Between verl's rows and `credit`'s sessions: group the rows of a batch, estimate, hand one tensor per row back.
 
 Rows come in any order under keys `{uid}_{session}_{index}`: uid is the question's group, index the segment's number.
-Padding rows belong to nobody and get zeros. Knows nothing of where rows are stored.
+Padding rows belong to nobody and get zeros.
 """
 
 import random
@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from reseek.config.algo import Control
+from reseek.config.algo import AlgoSettings, Control
 from reseek.registry import ESTIMATORS, configured
 from reseek.training.credit.estimators import (
     Estimator,
@@ -22,16 +22,16 @@ from reseek.training.credit.estimators import (
 )
 
 
-def estimator_of(algo: Mapping[str, Any], seed: str) -> Estimator:
-    """The configured estimator; `algo` is the group of that name. `seed` decides what a control leaves to chance."""
+def estimator_of(algo: AlgoSettings, seed: str) -> Estimator:
+    """The configured estimator. `seed` decides what a control leaves to chance."""
     estimator = _estimator(algo)
-    permuted = Control(algo["control"]) is Control.PERMUTED_REWARDS
+    permuted = algo.control is Control.PERMUTED_REWARDS
     return Permuted(estimator, random.Random(seed)) if permuted else estimator
 
 
-def _estimator(algo: Mapping[str, Any]) -> Estimator:
-    found = ESTIMATORS.find(algo["estimator"])
-    return found.of(algo) if hasattr(found, "of") else configured(found, algo.get("options") or {}, "algo.options")
+def _estimator(algo: AlgoSettings) -> Estimator:
+    found = ESTIMATORS.find(algo.estimator)
+    return found.of(algo) if hasattr(found, "of") else configured(found, algo.options, "algo.options")
 
 
 def credit_rows(

@@ -10,14 +10,10 @@ from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
-from omegaconf import OmegaConf
 from verl.experimental.agent_loop.agent_loop import AgentLoopBase, AgentLoopOutput
 
 from reseek.agent.episode import Episode, EpisodeTexts, StopReason
-from reseek.config.agent import AgentConfig
-from reseek.config.oracle import OracleConfig
-from reseek.config.rewards import RewardConfig
-from reseek.config.search import SearchSettings
+from reseek.config.settings import TrainSettings
 from reseek.errors import InputError, ScoringFailed, one_line
 from reseek.oracle.actor import oracle_for
 from reseek.policy import Sample
@@ -31,6 +27,7 @@ from reseek.training.credit.token_positions import segment_credits
 from reseek.training.monitor.reports import report_unscored
 from reseek.training.monitor.waiting_times import TimedOracle, TimedPolicy, TimedSearch, Waits
 from reseek.training.verl_plugin.call_seeds import Stream
+from reseek.training.verl_plugin.sent_settings import settings_of
 
 _log = logging.getLogger(__name__)
 
@@ -45,43 +42,28 @@ WAITS_FIELD = "reseek_waits"
 
 
 class _Environments:
-    """The environment of this worker process, made once: one retriever (one JVM), one oracle. Resolving the
-    configuration takes about 10 ms, which no episode should pay. Its policy is replaced in each session."""
+    """The environment of this worker process, made once: one retriever (one JVM), one oracle. Its policy is replaced in
+    each session."""
 
-    config: Any = None
+    settings: TrainSettings | None = None
     environment: Environment | None = None
 
     @classmethod
-    def of(cls, config, tokenizer) -> Environment:
-        if cls.environment is None or cls.config is not config:
-            plain = OmegaConf.to_container(_sections(config), resolve=True)
-            cls.config, cls.environment = config, _environment(plain, tokenizer)
+    def of(cls, settings: TrainSettings, tokenizer) -> Environment:
+        if cls.environment is None or cls.settings is not settings:
+            cls.settings, cls.environment = settings, _environment(settings, tokenizer)
         return cls.environment
 
 
-def _sections(config) -> Any:
-    return OmegaConf.create(
-        {
-            "agent": config.agent,
-            "rewards": config.rewards,
-            "oracle": config.oracle,
-            "search": config.search,
-            "index": config.corpus.index,
-            "seed": config.run.seed,
-        }
-    )
-
-
-def _environment(plain: Any, tokenizer) -> Environment:
-    oracle_config = OracleConfig.model_validate(plain["oracle"])
+def _environment(settings: TrainSettings, tokenizer) -> Environment:
     return Environment(
         policy=None,  # type: ignore[arg-type]  # each session brings its own
-        search=configured_search(SearchSettings.model_validate(plain["search"]), plain["index"], plain["seed"]),
-        oracle=oracle_for(oracle_config),
+        search=configured_search(settings.search, settings.corpus.index, settings.run.seed),
+        oracle=oracle_for(settings.oracle),
         texts=EpisodeTexts.of(tokenizer),
-        agent=AgentConfig.model_validate(plain["agent"]),
-        oracle_config=oracle_config,
-        rewards=RewardConfig.model_validate(plain["rewards"]),
+        agent=settings.agent,
+        oracle_config=settings.oracle,
+        rewards=settings.rewards,
         # Whatever it is: verl would log it and train on the sessions that are left, without saying so.
         tolerated=(Exception,),
     )
@@ -133,10 +115,11 @@ class ReSeekAgentLoop(AgentLoopBase):
     async def run(  # type: ignore[override]  # verl takes a list as well: one output a segment
         self, sampling_params: dict[str, Any], **kwargs
     ) -> list[AgentLoopOutput]:
+        settings = settings_of(self.config)
         question = Question.model_validate_json(kwargs["question"])
-        shared = _Environments.of(self.config, self.tokenizer)
+        shared = _Environments.of(settings, self.tokenizer)
         place = int(kwargs["global_steps"]), int(kwargs["index"]), int(kwargs["session_id"])
-        policy, waits = VerlPolicy(self.server_manager, sampling_params, Stream(self.config.run.seed, *place)), Waits()
+        policy, waits = VerlPolicy(self.server_manager, sampling_params, Stream(settings.run.seed, *place)), Waits()
         environment = replace(
             shared,
             policy=TimedPolicy(policy, waits),

@@ -11,10 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from omegaconf import OmegaConf
 
-from reseek.config.agent import ContextPolicy
-from reseek.config.run import Preflight, WatchSettings
+from reseek.config.run import Preflight
 from reseek.oracle.making.calibration_card import calibration_of
 from reseek.rollout.stats import STATS_KEYS, EpisodeStats, summarise
 from reseek.rollout.training_record import training_records, write_rollouts
@@ -44,8 +42,7 @@ class ObservedSteps(VerlTrainer):
     def on_train_begin(self) -> None:
         if self.global_steps == 1:
             self._first_look()
-        bounds = WatchSettings.model_validate(OmegaConf.to_container(self.config.watch))
-        self._watch = Watch(bounds, history_of(self._folder / "metrics.jsonl"))
+        self._watch = Watch(self.settings.watch, history_of(self._folder / "metrics.jsonl"))
         super().on_train_begin()
 
     def _first_look(self) -> None:
@@ -53,8 +50,8 @@ class ObservedSteps(VerlTrainer):
         self._say("preflight")
         count = min(legal_actions.EPISODES, len(self.train_dataset))
         complaint = first_look.play(self, count)
-        check_share(take_unscored(), count, self.global_steps, self._oracle.most_failed)
-        if complaint and Preflight(self.config.run.preflight) is Preflight.ABORT:
+        check_share(take_unscored(), count, self.global_steps, self.settings.oracle.most_failed)
+        if complaint and self.settings.run.preflight is Preflight.ABORT:
             raise legal_actions.PreflightFailed(complaint)
         if complaint:
             self._warn(complaint)
@@ -114,11 +111,10 @@ class ObservedSteps(VerlTrainer):
         metrics.update(self._timing(extras))
         metrics.update(self._oracle_metrics)
         self._look(Signs.of(summary), metrics)
-        every = self.config.run.record_every
+        every = self.settings.run.record_every
         if every and global_steps % every == 0:
             rows = rollout_rows(batch, values=self.use_critic)
-            configured = ContextPolicy(self.config.agent.context)
-            write_rollouts(self._folder, training_records(rows, self.global_steps, configured))
+            write_rollouts(self._folder, training_records(rows, self.global_steps, self.settings.agent.context))
         numbers = (int, float, np.number, np.bool_)
         self._say("step", {key: float(value) for key, value in metrics.items() if isinstance(value, numbers)})
 
@@ -139,14 +135,14 @@ class ObservedSteps(VerlTrainer):
     @cached_property
     def _oracle_metrics(self) -> dict[str, float]:
         """The error rate of this run's labels, if its oracle was calibrated."""
-        card = calibration_of(self._oracle)
+        card = calibration_of(self.settings.oracle)
         if card is None:
             return {}
         return {"oracle/error_rate": card.error_rate, "oracle/labelled_share": card.labelled_share}
 
     @property
     def _folder(self) -> Path:
-        return Path(self.config.run.dir)
+        return Path(self.settings.run.dir)
 
     def _warn(self, line: str) -> None:
         self._say(WARNING + line)

@@ -6,18 +6,16 @@ question, session and segment, so that a repeated step sums the same numbers in 
 polled every 0.2 s instead of every 2 s. Invariant, checked at every step: every sampled token is trained.
 """
 
-from functools import cached_property
 from typing import Any
 
 import torch
 import transfer_queue as tq
-from omegaconf import OmegaConf
 from tensordict import TensorDict
 from verl.trainer.ppo.padding_utils import upsample_batch_to_divisible_size
 from verl.utils.metric import reduce_metrics
 from verl.utils.py_functional import rename_dict
 
-from reseek.config.oracle import OracleConfig
+from reseek.config.settings import TrainSettings
 from reseek.training.credit.batch_layout import lay_out
 from reseek.training.credit.rows import credit_rows, estimator_of
 from reseek.training.monitor.failed_sessions import check_share
@@ -25,6 +23,7 @@ from reseek.training.monitor.reports import take_unscored
 from reseek.training.verl_plugin.agent_loop import CREDIT_FIELD
 from reseek.training.verl_plugin.batch import fields_of, padding_of, plain, session_of, stats_of
 from reseek.training.verl_plugin.mixin import VerlTrainer
+from reseek.training.verl_plugin.sent_settings import settings_of
 
 POLL_SECONDS = 0.2
 
@@ -33,6 +32,11 @@ class SessionTraining(VerlTrainer):
     """Goes before one of verl's trainers in a class's bases; the class names that trainer's mode in `VERL_MODE`."""
 
     VERL_MODE: str
+
+    @property
+    def settings(self) -> TrainSettings:
+        """The run's settings, as they were launched."""
+        return settings_of(self.config)
 
     @property
     def trainer_mode(self) -> str:
@@ -57,7 +61,7 @@ class SessionTraining(VerlTrainer):
                 return sample(*args, **kwargs)
             except RuntimeError:
                 causes = take_unscored()
-                check_share(causes, len(causes), self.global_steps, self._oracle.most_failed)
+                check_share(causes, len(causes), self.global_steps, self.settings.oracle.most_failed)
                 raise
 
         return sampled
@@ -68,7 +72,7 @@ class SessionTraining(VerlTrainer):
         expected = self.config.data.train_batch_size * self.config.actor_rollout_ref.rollout.n
         unscored = take_unscored()
         metrics["episodes/scoring_failed"] = len(unscored)
-        check_share(unscored, expected, self.global_steps, self._oracle.most_failed)
+        check_share(unscored, expected, self.global_steps, self.settings.oracle.most_failed)
         if not batch.keys:
             raise RuntimeError(f"all {expected} episodes of step {self.global_steps} failed: see the errors above")
         self._order_by_question(batch)
@@ -97,7 +101,7 @@ class SessionTraining(VerlTrainer):
         credits = [extra.get(CREDIT_FIELD) for extra in extras]
         padding = padding_of(batch)
         self._count_tokens(batch.keys, masks, extras, padding, metrics)
-        estimator = estimator_of(self.config.algo, f"{self.config.run.seed} {self.global_steps}")
+        estimator = estimator_of(self.settings.algo, f"{self.settings.run.seed} {self.global_steps}")
         advantages, returns = credit_rows(
             estimator, batch.keys, masks, values, credits, padding, whiten=self.use_critic
         )
@@ -161,6 +165,3 @@ class SessionTraining(VerlTrainer):
             "temperature": self.config.actor_rollout_ref.rollout.temperature,
         }
 
-    @cached_property
-    def _oracle(self) -> OracleConfig:
-        return OracleConfig.model_validate(OmegaConf.to_container(self.config.oracle, resolve=True))

@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 @ray.remote
 class Runner:
     def run(self, plain_config: dict) -> None:
-        """Train to the end. `plain_config` is the resolved configuration as a plain dictionary."""
+        """Train to the end. `plain_config` is what `sent_settings.sent` returns."""
         import transfer_queue as tq
         from verl.trainer.ppo.v1 import AgentLoopManagerTQ, get_trainer_cls
         from verl.utils.logging_utils import configure_verl_logging
