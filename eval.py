@@ -15,10 +15,10 @@ import sys
 import hydra
 from omegaconf import DictConfig
 
-from reseek.config.resolvers import register_resolvers
+from reseek.config.composition import register_config
 from reseek.run.command import run_command, user_errors
 
-register_resolvers()
+register_config()
 
 
 @hydra.main(config_path="conf", config_name="eval", version_base=None)

@@ -16,11 +16,11 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from reseek.config.resolvers import register_resolvers
+from reseek.config.composition import register_config
 from reseek.config.settings import Stage, check_overrides, stage_of
 from reseek.run.command import run_command, user_errors
 
-register_resolvers()
+register_config()
 
 
 @hydra.main(config_path="conf", config_name="train", version_base=None)

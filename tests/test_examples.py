@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from reseek.config.agent import AgentConfig
+from reseek.config.algo import AlgoSettings, Control
 from reseek.config.oracle import OracleConfig
 from reseek.config.rewards import RewardConfig
 from reseek.errors import InputError
@@ -74,12 +75,12 @@ def test_an_oracle_reads_no_key_of_the_built_in_ones():
 
 
 def test_an_advantage_estimator():
-    algo = {"estimator": "best_of_group:BestOfGroup", "options": {"push": 2}, "credit": "trajectory", "control": "none"}
+    algo = AlgoSettings(estimator="best_of_group:BestOfGroup", options={"push": 2})
     rewards, masks = [1.0, 0.0, 1.0, 0.5], [torch.tensor([1.0, 1.0, 0.0])] * 4
     credits = [{"outcome": reward, "judge": 0.0, "verdicts": []} for reward in rewards]
     keys = [f"q_{number}_0" for number in range(4)]
     advantages, _ = credit_rows(estimator_of(algo, "0"), keys, masks, None, credits, [False] * 4, whiten=False)
     assert [row.tolist() for row in advantages] == [[2, 2, 0], [0, 0, 0], [2, 2, 0], [0, 0, 0]]
-    shuffled = estimator_of({**algo, "control": "permuted_rewards"}, "0")
+    shuffled = estimator_of(algo.model_copy(update={"control": Control.PERMUTED_REWARDS}), "0")
     permuted, _ = credit_rows(shuffled, keys, masks, None, credits, [False] * 4, whiten=False)
     assert sorted(row.tolist() for row in permuted) == sorted(row.tolist() for row in advantages)

@@ -12,7 +12,8 @@ from omegaconf import OmegaConf
 
 from benchmarks.train_tokens.play import Lengths, Workload
 from reseek.config.agent import AgentConfig
-from reseek.config.resolvers import CONF, register_resolvers
+from reseek.config.composition import register_config
+from reseek.config.resolvers import CONF
 
 # Tokens of the embedded world's texts in the micro model's tokenizer, measured: questions 7-16, passages 28-40 with
 # their heading (of about 7), the scripted expert's calls 7-15.
@@ -45,7 +46,7 @@ def read_setups(*, seed: int, paper_questions: int) -> tuple[Setup, Setup]:
 
 
 def _setup(name: str, overrides: tuple[str, ...], lengths: Lengths, seed: int) -> Setup:
-    register_resolvers()
+    register_config()
     with initialize_config_dir(str(CONF), version_base=None):
         config = compose("train", overrides=[*overrides, "run.dir=unused"])
     agent = AgentConfig.model_validate(OmegaConf.to_container(config.agent, resolve=True))

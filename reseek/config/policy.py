@@ -1,6 +1,7 @@
-"""`policy`: the model that is trained or evaluated. Knows nothing of where its weights are made or served."""
+"""`policy`: the model that is trained or evaluated."""
 
 from enum import Enum
+from typing import Any
 
 from pydantic import Field, model_validator
 
@@ -73,10 +74,18 @@ class PolicySettings(Section):
     chat_template: str | None = Field(None, description="overrides the tokenizer's own chat template")
     endpoint: EndpointSettings | None = Field(None, description="source=openai: who is asked")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _an_endpoint_is_openais(cls, values: Any) -> Any:
+        given = isinstance(values, dict) and values.get("endpoint") is not None
+        if given and values.get("source") not in (PolicySource.OPENAI, PolicySource.OPENAI.value):
+            raise ValueError("endpoint is read with source=openai alone: choose policy=openai")
+        return values
+
     @model_validator(mode="after")
     def _path_is_given(self) -> "PolicySettings":
-        if (self.source is PolicySource.OPENAI) != (self.endpoint is not None):
-            raise ValueError("endpoint is needed with source=openai, and read with no other: choose policy=openai")
+        if self.source is PolicySource.OPENAI and self.endpoint is None:
+            raise ValueError("endpoint is needed with source=openai: choose policy=openai")
         if self.source is PolicySource.PATH and not self.path:
             raise ValueError("path is needed with source=path: a model folder or a hub id")
         return self

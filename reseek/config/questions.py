@@ -1,4 +1,4 @@
-"""`questions`: what is asked. Knows nothing of how a source is read (reseek/sets)."""
+"""`questions`: the training, validation and evaluation questions, and where they come from."""
 
 from enum import Enum
 from typing import Any
@@ -22,7 +22,7 @@ KNOWN_SETS = ("nq", "triviaqa", "popqa", "hotpotqa", "2wikimultihopqa", "musique
 
 class QuestionSource(Section):
     """Where a set comes from; a file's name alone stands for `{path: NAME}`. What is not a .jsonl file or a release is
-    converted once and kept in the cache (reseek/sets)."""
+    converted once and kept in the cache (reseek/questions)."""
 
     path: str | None = Field(None, description="a file (.jsonl, .jsonl.gz, .json, .parquet), or a release's folder")
     hub: str | None = Field(None, description="a data set of the hub, or a local folder of the same layout")
@@ -47,7 +47,7 @@ class QuestionSettings(Section):
     """`questions`: what is asked. Files are JSONL lines of `id`, `question`, `golden_answers`; sets can also come from
     elsewhere (QuestionSource, docs/evaluation.md)."""
 
-    source: DataSource
+    source: DataSource = Field(description="world: the embedded one; jsonl: your files, or sets of the hub")
     train: QuestionSource | None = Field(None, description="training questions")
     mix: dict[str, QuestionSource | None] = Field(
         default_factory=dict, description="instead of `train`: sets that are trained on together"

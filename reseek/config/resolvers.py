@@ -33,7 +33,7 @@ def _job() -> str:
     return f"/{job.num}-{job.override_dirname.replace('/', '_')}"
 
 
-def register_resolvers() -> None:
+def add_resolvers() -> None:
     """Make `${reseek.*:...}` known to OmegaConf. Safe to call again."""
     functions: dict[str, Callable[..., Any]] = {
         "cuda": lambda device: device == "cuda",

@@ -10,8 +10,8 @@ from reseek.config.section import Section
 class ClusterSettings(Section):
     """`cluster`: the machines."""
 
-    device: str = Field("cpu", pattern="^(cpu|cuda)$")
-    nodes: int = Field(1, ge=1)
+    device: str = Field("cpu", pattern="^(cpu|cuda)$", description="what models run on")
+    nodes: int = Field(1, ge=1, description="machines")
     gpus_per_node: int = Field(1, ge=1, description="on device=cpu the one logical worker")
     rollout_tensor_parallel: int = Field(1, ge=1, description="GPUs per rollout replica")
     forward_tokens: int = Field(ge=1, description="tokens of training rows per forward pass and GPU")
@@ -41,7 +41,7 @@ class RunSettings(Section):
     name: str = Field(description="the run's name in loggers")
     dir: str = Field(description="everything the run writes goes here")
     cache: str = Field(description="worlds, indexes and models that are made once")
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, description="of sampling, shuffling and all else that is left to chance")
     watchdog_s: float = Field(900, gt=0, description="end the run when nothing has happened for so many seconds")
     preflight: Preflight = Field(
         Preflight.ABORT, description="training: no legal action in 16 episodes before step 1: abort or warn"

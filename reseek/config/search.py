@@ -13,7 +13,7 @@ class CorpusSettings(Section):
     """`corpus`: the closed world that is searched. With search=http the services hold it; `path`, where given, is
     compared with what they say."""
 
-    source: DataSource
+    source: DataSource = Field(description="world: the embedded one; jsonl: your own passages")
     path: str | None = Field(None, description="the file of passages (docs/corpora.md); null: `index` says it all")
     index: str | None = Field(None, description="folder of the index; null: in the cache, by the corpus's path")
     k1: float = Field(0.9, gt=0, description="BM25's k1")

@@ -18,7 +18,8 @@ from hydra import compose, initialize_config_dir
 
 from reseek.agent.methods import Method
 from reseek.config.agent import ContextPolicy, TurnUnit
-from reseek.config.resolvers import CONF, register_resolvers
+from reseek.config.composition import register_config
+from reseek.config.resolvers import CONF
 from reseek.errors import InputError
 from reseek.run.command import run_command, user_errors
 
@@ -84,7 +85,7 @@ def run_jobs(jobs: Sequence[Job], out: Path, overrides: Sequence[str]) -> list[P
     from reseek.evaluation.launch import Engines, evaluate
     from reseek.run.lifecycle import Run
 
-    register_resolvers()
+    register_config()
     with initialize_config_dir(str(CONF), version_base=None):
         whole = compose("eval", overrides=[*overrides, f"run.dir={out}"])
         configs = [

@@ -12,7 +12,8 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from reseek.config.resolvers import CONF, register_resolvers
+from reseek.config.composition import register_config
+from reseek.config.resolvers import CONF
 from reseek.config.settings import TrainSettings, load_settings
 from reseek.errors import InputError
 from reseek.micro.model import make_model, make_tokenizer
@@ -24,7 +25,7 @@ SAMPLE = ROOT / "tests" / "data"
 
 
 def composed(*overrides: str):
-    register_resolvers()
+    register_config()
     with initialize_config_dir(str(CONF), version_base=None):
         return compose("train", overrides=list(overrides))
 

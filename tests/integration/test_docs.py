@@ -21,8 +21,9 @@ from hydra import compose, initialize_config_dir
 from corpora.index import build_index
 from fictionalhot.worlds.small.names import Split
 from fictionalhot.worlds.small.world import ensure_world
+from reseek.config.composition import register_config
 from reseek.config.questions import KNOWN_SETS
-from reseek.config.resolvers import CONF, register_resolvers
+from reseek.config.resolvers import CONF
 from reseek.micro.model import make_model, make_tokenizer
 from tests.support.copying import save_copying_model
 from tests.support.corpora import write
@@ -163,7 +164,7 @@ def of_kind(start: str | tuple[str, ...]) -> list[str]:
 
 
 def check(config_name: str, overrides: list[str]) -> None:
-    register_resolvers()
+    register_config()
     with initialize_config_dir(str(CONF), version_base=None):
         config = compose(config_name, overrides=overrides)
     if config_name == "train":

@@ -7,7 +7,8 @@ import torch
 from hydra import compose, initialize_config_dir
 
 from reseek.agent.context import NOT_TRAINED, Segment, Source, Trajectory, segments
-from reseek.config.resolvers import CONF, register_resolvers
+from reseek.config.composition import register_config
+from reseek.config.resolvers import CONF
 from reseek.micro.model import make_model, make_tokenizer
 from reseek.training.credit.estimators import ChainedGae, Estimator, Grpo, LeaveOneOut, SegmentRow, Session, StepCredit
 
@@ -18,7 +19,7 @@ PROMPT = 5
 
 @pytest.fixture(scope="module")
 def config():
-    register_resolvers()
+    register_config()
     with initialize_config_dir(str(CONF), version_base=None):
         return compose("train", overrides=["experiment=qwen2.5-7b-ppo", "cluster=cpu", "run.dir=unused"])
 

@@ -7,8 +7,9 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from fictionalhot.worlds.small.world import ensure_world
+from reseek.config.composition import register_config
 from reseek.config.questions import QuestionSource
-from reseek.config.resolvers import CONF, register_resolvers
+from reseek.config.resolvers import CONF
 from reseek.config.settings import EvalSettings, TrainSettings, load_settings
 from reseek.errors import InputError
 from reseek.questions.cache import ensure_mix, ensure_set
@@ -27,7 +28,7 @@ def own_cache(tmp_path, monkeypatch):
 
 
 def questions(*overrides: str, command: str = "eval"):
-    register_resolvers()
+    register_config()
     with initialize_config_dir(str(CONF), version_base=None):
         kind = {"eval": EvalSettings, "train": TrainSettings}[command]
         return load_settings(compose(command, overrides=list(overrides)), kind).questions
@@ -82,7 +83,7 @@ def test_an_evaluation_prepares_its_sets_and_keeps_their_manifests(tmp_path, mon
 
     hub, cache = flashrag(tmp_path / "flashrag"), tmp_path / "cache"
     ensure_world(cache / "world-0", 0)
-    register_resolvers()
+    register_config()
     monkeypatch.setattr("reseek.evaluation.launch._ask", lambda *_: pytest.skip("asked"))
     overrides = ["questions=nq", f"questions.sets.nq.hub={hub}", "policy.warmup_steps=0", f"run.cache={cache}"]
     with initialize_config_dir(str(CONF), version_base=None):

@@ -90,7 +90,7 @@ def test_an_oracle_is_named_in_words():
         ([], "give oracle=NAME exactly once"),
         (["oracle=bert"], "one of bge-large, bge-v2-m3, fine-tuned"),
         (["oracle=minilm", "threshold=1"], "threshold=1: unknown argument"),
-        (["oracle=fine-tuned"], "oracle.model: missing value"),
+        (["oracle=fine-tuned"], "oracle: Value error, model is needed with name=cross_encoder"),
     ):
         with pytest.raises(InputError, match=says):
             read_oracle(words)

@@ -120,18 +120,20 @@ def read_oracle(words: Sequence[str]) -> OracleConfig:
     from hydra import compose, initialize_config_dir
     from omegaconf import OmegaConf
 
+    from reseek.config.composition import register_config
     from reseek.config.resolvers import CONF
 
     names = [word.removeprefix("oracle=") for word in words if word.startswith("oracle=")]
     others = [word for word in words if not word.startswith("oracle=")]
-    known = sorted(path.stem for path in (CONF / "oracle").glob("*.yaml") if path.stem != "pairs")
+    known = sorted(path.stem for path in (CONF / "oracle").glob("*.yaml"))
     if len(names) != 1 or names[0] not in known:
         raise InputError(f"give oracle=NAME exactly once, NAME one of {', '.join(known)}")
     for word in others:
         if not word.startswith("oracle.") or "=" not in word:
             raise InputError(f"{word}: unknown argument; write oracle.KEY=VALUE")
+    register_config()
     with initialize_config_dir(str(CONF), version_base=None):
-        values = compose(f"oracle/{names[0]}", overrides=others).oracle
+        values = compose("eval", overrides=[f"oracle={names[0]}", *others]).oracle
     missing = sorted(OmegaConf.missing_keys(values))
     if missing:
         raise InputError(f"oracle.{missing[0]}: missing value")
