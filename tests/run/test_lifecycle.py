@@ -12,7 +12,8 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from reseek.config.resolvers import CONF, register_resolvers
+from reseek.config.composition import register_config
+from reseek.config.resolvers import CONF
 from reseek.config.settings import EvalSettings, load_settings
 from reseek.errors import InputError
 from reseek.run import processes
@@ -26,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture
 def config(tmp_path):
-    register_resolvers()
+    register_config()
     with initialize_config_dir(str(CONF), version_base=None):
         return compose("eval", overrides=[f"run.dir={tmp_path / 'run'}"])
 
