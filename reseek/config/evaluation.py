@@ -16,5 +16,5 @@ class EvaluationSettings(Section):
         None, ge=1, description="engines that share the questions, over Ray; null: as the GPUs allow, one on a CPU"
     )
     read_corpus_up_to: int = Field(
-        1_000_000, ge=0, description="a corpus of at most so many passages is read for the unanswerable share; 0: never"
+        1_000_000, ge=0, description="the unanswerable share is found by reading a corpus of up to this size; 0: never"
     )

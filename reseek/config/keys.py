@@ -93,10 +93,21 @@ def _is_section(kind: Any) -> bool:
 
 
 _NAMES = {float: "number", int: "integer", str: "text", bool: "true or false"}
+_BOUNDS = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
 
 
 def _type_name(field: FieldInfo) -> str:
+    """What may be written there: the choices, or a kind of value and its bounds."""
     kind = _without_none(field.annotation)
+    named = _kind_name(kind, field)
+    for constraint in field.metadata:
+        for bound, sign in _BOUNDS.items():
+            limit = getattr(constraint, bound, None)
+            named += f", {sign} {limit}" if limit is not None else ""
+    return f"{named}; or null" if kind is not field.annotation else named
+
+
+def _kind_name(kind: Any, field: FieldInfo) -> str:
     if isinstance(kind, type) and issubclass(kind, Enum):
         return ", ".join(str(value.value) for value in kind)
     if get_origin(kind) in (list, tuple):

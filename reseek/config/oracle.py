@@ -63,7 +63,7 @@ class OracleConfig(Section):
     pair: PairForm = Field(PairForm.ANSWER, description="what the observation is compared with")
     unit: Unit = Field(Unit.WHOLE, description="whole, or passage: the best one counts")
     window_tokens: int | None = Field(
-        None, ge=8, description="longer texts are scored in windows of so many tokens; null: what the model takes"
+        None, ge=8, description="longer texts are scored in windows of this many tokens; null: what the model takes"
     )
     window_overlap: int = Field(64, ge=0, description="tokens that two neighbouring windows share")
     batch_size: int = Field(32, ge=1, description="pairs in one request, or one forward pass (a CPU: 4)")

@@ -49,7 +49,7 @@ class EndpointSettings(Section):
     timeout_s: float = Field(120.0, gt=0, description="for one request")
     attempts: int = Field(6, ge=1, description="of one request; then its episode is FAILED")
     longest_wait_s: float = Field(60.0, ge=0, description="between two attempts; it grows from a quarter of a second")
-    requests_per_minute: float | None = Field(None, gt=0, description="at most so many; null: as they come")
+    requests_per_minute: float | None = Field(None, gt=0, description="at most this many; null: as they come")
 
 
 class MicroStart(Enum):
@@ -69,7 +69,7 @@ class PolicySettings(Section):
     dtype: str = Field("float32", description="of rollouts and training: float32 or bfloat16")
     start: MicroStart = Field(MicroStart.LAZY, description="micro: lazy or capable")
     warmup_steps: int | None = Field(
-        None, ge=0, description="micro: imitate a careful expert for so many steps, now; 0: random; null: as shipped"
+        None, ge=0, description="micro: imitate a careful expert for this many steps, now; 0: random; null: as shipped"
     )
     chat_template: str | None = Field(None, description="overrides the tokenizer's own chat template")
     endpoint: EndpointSettings | None = Field(None, description="source=openai: who is asked")

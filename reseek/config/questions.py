@@ -56,8 +56,8 @@ class QuestionSettings(Section):
     sets: dict[str, QuestionSource | None] = Field(default_factory=dict, description="evaluation: set name -> source")
     folder: str | None = Field(None, description="evaluation: holds <set>.<split>.jsonl of known sets")
     split: str = Field("test", description="evaluation: which files of `folder`")
-    train_limit: int = Field(-1, description="use at most so many training questions; -1: all")
-    validation_limit: int = Field(-1, description="use at most so many validation questions; -1: all")
+    train_limit: int = Field(-1, description="use at most this many training questions; -1: all")
+    validation_limit: int = Field(-1, description="use at most this many validation questions; -1: all")
 
     @property
     def named_sets(self) -> dict[str, QuestionSource]:

@@ -8,7 +8,7 @@ from reseek.config.section import Section
 
 
 class ClusterSettings(Section):
-    """`cluster`: the machines."""
+    """`cluster`: the machines, and how models share them."""
 
     device: str = Field("cpu", pattern="^(cpu|cuda)$", description="what models run on")
     nodes: int = Field(1, ge=1, description="machines")
@@ -42,7 +42,7 @@ class RunSettings(Section):
     dir: str = Field(description="everything the run writes goes here")
     cache: str = Field(description="worlds, indexes and models that are made once")
     seed: int = Field(0, ge=0, description="of sampling, shuffling and all else that is left to chance")
-    watchdog_s: float = Field(900, gt=0, description="end the run when nothing has happened for so many seconds")
+    watchdog_s: float = Field(900, gt=0, description="end the run when nothing has happened for this many seconds")
     preflight: Preflight = Field(
         Preflight.ABORT, description="training: no legal action in 16 episodes before step 1: abort or warn"
     )
@@ -71,7 +71,7 @@ class WatchSettings(Section):
 
     The last `window` steps are compared with fixed bounds, with the run's first `window` steps, or with the best."""
 
-    window: int = Field(5, ge=1, description="steps whose mean counts; nothing is said before so many")
+    window: int = Field(5, ge=1, description="steps whose mean counts; nothing is said before this many")
     judge_share: float = Field(0.5, ge=0, le=1, description="farming: judging earns more than this share of the reward")
     search_rise: float = Field(0.25, ge=0, description="farming: and searches rose by this share since the first steps")
     no_rate: float = Field(0.9, ge=0, le=1, description="always No: more than this share of the verdicts are Noes")

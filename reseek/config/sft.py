@@ -40,7 +40,7 @@ class ImitationSettings(Section):
     concurrency: int = Field(64, ge=1, description="scripted, sampled: episodes under way at once")
     right: bool = Field(True, description="keep only episodes whose answer matches exactly")
     agreeing: bool = Field(False, description="keep only episodes whose labelled verdicts all agree with the oracle")
-    most_per_question: int | None = Field(None, ge=1, description="keep at most so many episodes a question; null: all")
+    most_per_question: int | None = Field(None, ge=1, description="most episodes kept of a question; null: all")
     max_tokens: int | None = Field(None, ge=2, description="longest training row; null: what `agent` allows a context")
     too_long: TooLong = Field(TooLong.REFUSE, description="refuse or drop: what happens to a longer row")
     validation_share: float = Field(0.05, ge=0, lt=1, description="share of questions kept back to measure the loss")
