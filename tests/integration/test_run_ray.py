@@ -10,7 +10,8 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from reseek.config.resolvers import CONF, register_resolvers
+from reseek.config.composition import register_config
+from reseek.config.resolvers import CONF
 from reseek.run.claim_file import FILE
 from reseek.run.processes import processes_of, shared_memory
 from tests.support.runs import ROOT
@@ -43,7 +44,7 @@ with Run(settings, Kind.EVALUATION, log=sys.argv[2]) as run:
 
 @pytest.mark.parametrize(("log", "seconds"), [("x.log", 100), ("/dev/full", 0.5)])
 def test_what_ray_needs_is_gone_after_the_run(tmp_path, log, seconds):
-    register_resolvers()
+    register_config()
     with initialize_config_dir(str(CONF), version_base=None):
         config = compose("eval", overrides=[f"run.dir={tmp_path / 'run'}", "cluster.ray_cpus=1"])
     OmegaConf.save(config, tmp_path / "given.yaml", resolve=True)
