@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+from reseek import registry
+
 
 @dataclass(frozen=True)
 class Mutation:
@@ -26,5 +28,10 @@ def mutated(module: ModuleType, mutation: Mutation) -> ModuleType:
     assert found == 1, f"{mutation.name}: {mutation.old!r} stands {found} times in {module.__file__}, not once"
     assert mutation.old != mutation.new
     faulty = ModuleType(f"{module.__name__}__mutated")
-    exec(compile(source.replace(mutation.old, mutation.new), module.__file__, "exec"), vars(faulty))
+    kept = [(one, dict(one._classes)) for one in vars(registry).values() if isinstance(one, registry.Registry)]
+    try:
+        exec(compile(source.replace(mutation.old, mutation.new), module.__file__, "exec"), vars(faulty))
+    finally:  # its classes registered themselves: no other test may be given them
+        for one, classes in kept:
+            one._classes = classes
     return faulty
