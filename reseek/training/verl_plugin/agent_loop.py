@@ -143,7 +143,7 @@ class ReSeekAgentLoop(AgentLoopBase):
         return outputs_of(played.episode, played.reward, policy.weight_versions, waits.done(), record)
 
     def _record(self, question: Question, episode: Episode, reward: Reward) -> str:
-        if not self.config.run.record_every:
+        if not settings_of(self.config).run.record_every:
             return ""
         made = record_of(
             episode, reward, question, set_name="train", conditions="", answer_rank=None, answer_depth=0
