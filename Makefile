@@ -25,7 +25,7 @@ setup: ## Make or mend .venv with the whole CPU stack (one to three minutes once
 	@"$(PYTHON)" -m deploy.setup --venv $(VENV) --torch-index $(TORCH_CPU_INDEX)
 
 demo: setup ## Watch an agent search, judge and answer
-	@$(OFFLINE) $(RUN) -m reseek.demo
+	@$(OFFLINE) $(RUN) -m reseek demo
 
 # 5: ARGS left no test of that half
 test: setup ## Every test except those marked long

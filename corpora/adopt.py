@@ -70,7 +70,7 @@ def _check_folder(index: Path) -> None:
     if not index.is_dir():
         raise InputError(f"{index}: no such folder")
     if (index / MANIFEST_NAME).exists():
-        raise InputError(f"{index}: already has a {MANIFEST_NAME}; see: python -m corpora info {index}")
+        raise InputError(f"{index}: has a {MANIFEST_NAME} already; see: reseek corpus info {index}")
     if not any(index.glob("segments_*")):
         raise InputError(f"{index}: is not a Lucene index (no file segments_N); name the folder that contains one")
     if folders := sorted(path.name for path in index.iterdir() if path.is_dir()):
@@ -104,7 +104,7 @@ def _check_analyzer(index: Path, reader: Reader) -> None:
             id, _, _ = reader.fields(number)
             raise InputError(
                 f"{index}: document {id!r} was not indexed with {ANALYZER}, which every query here uses; index the "
-                "passages again with: python -m corpora build"
+                "passages again with: reseek corpus build"
             )
 
 

@@ -156,8 +156,8 @@ def read_manifest(index_dir: str | Path) -> Manifest:
     kind, content = manifest_content(index_dir)
     if kind is not Kind.LUCENE:
         raise InputError(
-            f"{index_dir}: is a {kind} index, but a BM25 index is needed; build one with: "
-            "python -m corpora build CORPUS FOLDER"
+            f"{index_dir}: is a {kind} index, and this is for BM25 indexes only; build one with: "
+            "reseek corpus build CORPUS FOLDER"
         )
     return parsed_manifest(index_dir, content, Manifest)
 
@@ -276,7 +276,7 @@ def require_match(index_dir: str | Path, manifest: HoldsCorpus, corpus_path: str
     if not matches(manifest, corpus_path):
         raise InputError(
             f"{index_dir}: holds another corpus ({manifest.passages:,} passages of {manifest.source.name}) than "
-            f"{corpus_path}; rebuild it with: python -m corpora build {corpus_path} {index_dir} --overwrite"
+            f"{corpus_path}; rebuild it with: reseek corpus build {corpus_path} {index_dir} --overwrite"
         )
 
 
@@ -298,7 +298,7 @@ def hash_file(path: Path, on_bytes: Callable[[int], None] | None = None) -> File
 
 
 def _rebuild(index_dir: Path) -> str:
-    return f"build it with: python -m corpora build CORPUS {index_dir}"
+    return f"build it with: reseek corpus build CORPUS {index_dir}"
 
 
 def _kind_and_format(content: bytes) -> tuple[object, object]:

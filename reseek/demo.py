@@ -1,8 +1,7 @@
-"""`make demo`: the main job from nothing, by the same commands a user types.
+"""`reseek demo`: train and evaluate the embedded agent with the commands that a user types.
 
-Train the embedded model in the embedded world, evaluate it on held-out questions as it was before and as it is after,
-print the table. Invariant: every number in the table is read from a `result.json` that `eval.py` wrote. Knows nothing
-of how training or evaluation work.
+Trains the embedded model in the embedded world, evaluates it on held-out questions before and after, prints a table.
+Invariant: every number in the table is read from a `result.json` that `reseek eval` wrote.
 """
 
 import json
@@ -16,7 +15,6 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-ROOT = Path(__file__).resolve().parent.parent
 _ROWS = (
     ("exact match", "em", "{:.3f}"),
     ("judge accuracy", "judge_accuracy", "{:.3f}"),
@@ -28,33 +26,33 @@ _ROWS = (
 
 
 def main(
-    questions: int = typer.Option(200, help="held-out questions that are asked before and after"),
+    questions: int = typer.Option(200, help="number of held-out questions asked before and after"),
     steps: int = typer.Option(16, help="GRPO steps"),
-    folder: Path = typer.Option(None, help="where the run's files go; default: runs/demo/<time>"),  # noqa: B008
+    folder: Path = typer.Option(None, help="folder of the run's files; default: runs/demo/<time>"),  # noqa: B008
 ) -> None:
     """Train, evaluate and compare the embedded search agent on this machine."""
     console = Console()
-    folder = (folder or ROOT / "runs" / "demo" / datetime.now().strftime("%Y-%m-%d_%H-%M-%S")).resolve()
+    folder = (folder or Path("runs") / "demo" / datetime.now().strftime("%Y-%m-%d_%H-%M-%S")).resolve()
     started = time.monotonic()
     console.rule("1/3  train: GRPO of the embedded model (the first run also makes its world and index)")
-    _python("train.py", f"algo.steps={steps}", f"algo.save_every={steps}", f"run.dir={folder / 'train'}")
+    _reseek("train", f"algo.steps={steps}", f"algo.save_every={steps}", f"run.dir={folder / 'train'}")
     card = json.loads((folder / "train" / "result.json").read_text(encoding="utf-8"))
     results = {}
     for number, (name, model) in enumerate(
         {"before": [], "after": ["policy=path", f"policy.path={card['checkpoint']}"]}.items(), start=2
     ):
         console.rule(f"{number}/3  evaluate the model {name} training, on questions whose names it never saw")
-        _python("eval.py", *model, f"evaluation.limit={questions}", f"run.dir={folder / name}")
+        _reseek("eval", *model, f"evaluation.limit={questions}", f"run.dir={folder / name}")
         results[name] = json.loads((folder / name / "result.json").read_text(encoding="utf-8"))["sets"]["test"]
     console.print(_table(results, steps))
     console.print(f"{(time.monotonic() - started) / 60:.1f} minutes in all. Files: {folder}", soft_wrap=True)
 
 
-def _python(script: str, *overrides: str) -> None:
-    """Run one of our commands in view of the user; end the demo with its exit code if it fails."""
-    code = subprocess.run([sys.executable, str(ROOT / script), *overrides], cwd=ROOT, check=False).returncode
+def _reseek(command: str, *overrides: str) -> None:
+    """Run a command of the program in view of the user; end the demo with its exit code if it fails."""
+    code = subprocess.run([sys.executable, "-m", "reseek", command, *overrides], check=False).returncode
     if code:
-        print(f"error: {script} ended with exit code {code}", file=sys.stderr)
+        print(f"error: reseek {command} ended with exit code {code}", file=sys.stderr)
         raise typer.Exit(code)
 
 
@@ -76,9 +74,3 @@ def _cell(result: dict, key: str, form: str) -> str:
         return form.format(value)
     interval = result["em_interval"]
     return f"{form.format(value)} [{interval['low']:.3f}, {interval['high']:.3f}]"
-
-
-if __name__ == "__main__":
-    app = typer.Typer(pretty_exceptions_enable=False)
-    app.command()(main)
-    app()

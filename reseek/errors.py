@@ -1,8 +1,9 @@
 """The errors a user meets.
 
-`InputError` is for anything the user can mend (a file, a line, a configuration key): its message is one line that
-names the place and what to do. Commands print it without a traceback and exit with 2. `SearchFailed`, `ScoringFailed`
-and `PolicyFailed` are failures of a service: they end an episode as FAILED and are never turned into a result.
+`InputError` is for anything the user can correct (a file, a line, a configuration key): its message is one line that
+names the place and what to do. The program prints it without a traceback and exits with 2. `WorkFailed` is for a run,
+an evaluation or a service that failed with right input: the program prints its line and exits with 1. `SearchFailed`,
+`ScoringFailed` and `PolicyFailed` end an episode as FAILED and are never turned into a result.
 """
 
 from pydantic import ValidationError
@@ -12,15 +13,19 @@ class InputError(Exception):
     """Bad input. The message is one line: the file, line or key, what is wrong, what to do."""
 
 
-class SearchFailed(Exception):
+class WorkFailed(Exception):
+    """The input was right and the work failed. The message is one line; details are in the run's log."""
+
+
+class SearchFailed(WorkFailed):
     """A search back end gave no result after its retries. Never an empty result."""
 
 
-class PolicyFailed(Exception):
+class PolicyFailed(WorkFailed):
     """A policy's endpoint gave no answer after its retries. Never an empty text."""
 
 
-class ScoringFailed(Exception):
+class ScoringFailed(WorkFailed):
     """An oracle gave no score after its retries. Never a zero."""
 
 

@@ -16,7 +16,7 @@ from benchmarks.learning.curves import Result, plan
 from benchmarks.learning.report import draw, summary, table
 from benchmarks.learning.runs import ROOT, Runs
 from corpora.progress import PatientBar
-from reseek.run.command import user_errors
+from reseek.program.user_errors import user_errors
 
 _WIDTH = 130
 _TURNS = range(5)
@@ -34,8 +34,8 @@ def main(
 ) -> None:
     """Does held-out exact match rise when the embedded model is trained, and only then?
 
-    Runs the quick start (python train.py) with several seeds; the same from an ordinary half-trained start, which
-    is not handicapped; with the verdicts' reward alone; and controls: learning rate 0, rewards assigned at random,
+    Runs the quick start (reseek train) with several seeds; the same from an ordinary half-trained start, which
+    nobody handicapped; with the verdicts' reward alone; and controls: learning rate 0, rewards dealt out at random,
     oracle labels flipped at random (with the answer's reward and without). Each run is evaluated before and at its
     fixed last step on test questions (no checkpoint is chosen); the first one also with every turn budget from 0 to 4.
 

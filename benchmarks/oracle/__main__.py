@@ -13,7 +13,7 @@ from rich.console import Console
 
 from benchmarks.oracle.workload import make_workload
 from reseek.errors import InputError
-from reseek.run.command import user_errors
+from reseek.program.user_errors import user_errors
 from reseek.run.variables import quiet_models
 
 _WIDTH = 120

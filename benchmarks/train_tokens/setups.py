@@ -1,4 +1,4 @@
-"""The measured setups: the quick start and the paper's run, as `python train.py` would compose them.
+"""What is measured: the quick start and the paper's run, as `reseek train` would compose them.
 
 Invariant: everything that decides how tokens are fed (workers, optimiser steps, forward_tokens, packing) and the
 agent's budgets are read from the composed configuration; only the lengths of texts, and the paper's number of

@@ -30,13 +30,12 @@ from corpora.cli.dense import (
     QueryPrefixOption,
     dense_rows,
 )
-from corpora.cli.program import (
+from corpora.cli.options import (
     BOption,
     FormatOption,
     IndexPath,
     K1Option,
     OverwriteOption,
-    one_line_errors,
     refuse_given,
     sized,
 )
@@ -89,29 +88,28 @@ def build(
 
     A build that was killed leaves nothing under INDEX; start it again and it resumes after the last full million.
     """
-    with one_line_errors():
-        started = time.monotonic()
-        manifest: AnyManifest
-        if dense:
-            refuse_given(context, LUCENE_OPTIONS, "applies to BM25 only; remove it or --dense")
-            spec = DenseSpec(
-                encoder=encoder,
-                query_prefix=query_prefix,
-                passage_prefix=passage_prefix,
-                max_length=max_length,
-                faiss=faiss,
-                links=links,
-                ef_construction=ef_construction,
-                ef_search=ef_search,
-                batch_size=batch_size,
-                device=device,
-            )
-            manifest = build_dense(corpus, index, spec, form=format, shards=shards, overwrite=overwrite)
-        else:
-            refuse_given(context, DENSE_OPTIONS, "applies to dense indexes only; add --dense")
-            threads = threads if threads is not None else min(MOST_THREADS, os.cpu_count() or 1)
-            manifest = build_index(corpus, index, form=format, k1=k1, b=b, threads=threads, overwrite=overwrite)
-        print(f"{index}: {sized(manifest)}, built in {time.monotonic() - started:.1f} s")
+    started = time.monotonic()
+    manifest: AnyManifest
+    if dense:
+        refuse_given(context, LUCENE_OPTIONS, "is for BM25; leave it out with --dense")
+        spec = DenseSpec(
+            encoder=encoder,
+            query_prefix=query_prefix,
+            passage_prefix=passage_prefix,
+            max_length=max_length,
+            faiss=faiss,
+            links=links,
+            ef_construction=ef_construction,
+            ef_search=ef_search,
+            batch_size=batch_size,
+            device=device,
+        )
+        manifest = build_dense(corpus, index, spec, form=format, shards=shards, overwrite=overwrite)
+    else:
+        refuse_given(context, DENSE_OPTIONS, "is for dense indexes; add --dense")
+        threads = threads if threads is not None else min(MOST_THREADS, os.cpu_count() or 1)
+        manifest = build_index(corpus, index, form=format, k1=k1, b=b, threads=threads, overwrite=overwrite)
+    print(f"{index}: {sized(manifest)}, built in {time.monotonic() - started:.1f} s")
 
 
 def adopt(
@@ -143,28 +141,27 @@ def adopt(
 
     A faiss file needs --passages, --encoder and --into: rows and lines are counted, a sample is encoded again.
     """
-    with one_line_errors():
-        started = time.monotonic()
-        manifest: AnyManifest
-        if index.is_file():
-            refuse_given(context, ("k1", "b"), "applies to BM25 only; remove it for a faiss file")
-            for option, value in (("--passages", passages), ("--into", into)):
-                if value is None:
-                    raise InputError(f"{index}: is a file; to adopt it as a faiss index, add {option}")
-            spec = DenseSpec(
-                encoder=encoder,
-                query_prefix=query_prefix,
-                passage_prefix=passage_prefix,
-                max_length=max_length,
-                batch_size=batch_size,
-                device=device,
-            )
-            manifest = adopt_dense(index, passages, into, spec, form=format, overwrite=overwrite)
-        else:
-            named = {*DENSE_OPTIONS, "passages", "format"} & context.params.keys()
-            refuse_given(context, sorted(named), f"applies to a faiss file; {index} is a folder")
-            manifest = adopt_index(index, into=into, k1=k1, b=b, overwrite=overwrite)
-        print(f"{into or index}: {sized(manifest)}, adopted in {time.monotonic() - started:.1f} s")
+    started = time.monotonic()
+    manifest: AnyManifest
+    if index.is_file():
+        refuse_given(context, ("k1", "b"), "is for BM25; leave it out for a faiss file")
+        for option, value in (("--passages", passages), ("--into", into)):
+            if value is None:
+                raise InputError(f"{index}: is a file; to adopt it as a faiss index, {option} is needed as well")
+        spec = DenseSpec(
+            encoder=encoder,
+            query_prefix=query_prefix,
+            passage_prefix=passage_prefix,
+            max_length=max_length,
+            batch_size=batch_size,
+            device=device,
+        )
+        manifest = adopt_dense(index, passages, into, spec, form=format, overwrite=overwrite)
+    else:
+        named = {*DENSE_OPTIONS, "passages", "format"} & context.params.keys()
+        refuse_given(context, sorted(named), f"is for a faiss file; {index} is none")
+        manifest = adopt_index(index, into=into, k1=k1, b=b, overwrite=overwrite)
+    print(f"{into or index}: {sized(manifest)}, adopted in {time.monotonic() - started:.1f} s")
 
 
 def verify(
@@ -176,31 +173,29 @@ def verify(
 
     With --passages a sample of a dense index's vectors is also encoded again and compared.
     """
-    with one_line_errors():
-        manifest = verify_any(index, passages=passages, encoder=encoder)
-        print(f"{index}: in order ({manifest.passages:,} passages, {len(manifest.files)} files)")
+    manifest = verify_any(index, passages=passages, encoder=encoder)
+    print(f"{index}: in order ({manifest.passages:,} passages, {len(manifest.files)} files)")
 
 
 def info(index: IndexPath) -> None:
     """Show what INDEX holds, how it was made, and the versions that it came from."""
-    with one_line_errors():
-        manifest = read_any_manifest(index)
-        table = Table(show_header=False, box=None)
-        rows = [
-            ("passages", f"{manifest.passages:,}{_deleted(manifest)}"),
-            ("source", manifest.source.name),
-            ("fingerprint", manifest.source.fingerprint),
-            ("size", f"{manifest.size / 1e6:.1f} MB in {len(manifest.files)} files"),
-            *(dense_rows(manifest) if isinstance(manifest, DenseManifest) else _lucene_rows(manifest)),
-            ("engine", ", ".join(f"{name} {version}" for name, version in manifest.engine.items())),
-            ("created", manifest.created),
-        ]
-        for step in reversed(() if isinstance(manifest, DenseManifest) else manifest.parents):
-            added = f"{step.added:,} added from {step.added_from}" if step.added else "none added"
-            rows.append(("made from", f"{step.parent} ({step.parent_passages:,}): {step.removed:,} removed, {added}"))
-        for name, value in rows:
-            table.add_row(name, Text(value))
-        Console().print(table)
+    manifest = read_any_manifest(index)
+    table = Table(show_header=False, box=None)
+    rows = [
+        ("passages", f"{manifest.passages:,}{_deleted(manifest)}"),
+        ("source", manifest.source.name),
+        ("fingerprint", manifest.source.fingerprint),
+        ("size", f"{manifest.size / 1e6:.1f} MB in {len(manifest.files)} files"),
+        *(dense_rows(manifest) if isinstance(manifest, DenseManifest) else _lucene_rows(manifest)),
+        ("engine", ", ".join(f"{name} {version}" for name, version in manifest.engine.items())),
+        ("created", manifest.created),
+    ]
+    for step in reversed(() if isinstance(manifest, DenseManifest) else manifest.parents):
+        added = f"{step.added:,} added from {step.added_from}" if step.added else "none added"
+        rows.append(("made from", f"{step.parent} ({step.parent_passages:,}): {step.removed:,} removed, {added}"))
+    for name, value in rows:
+        table.add_row(name, Text(value))
+    Console().print(table)
 
 
 def search(
@@ -210,18 +205,17 @@ def search(
     device: DeviceOption = "cpu",
     encoder: MovedEncoderOption = None,
 ) -> None:
-    """Search INDEX, BM25 or dense, and show the best passages."""
-    with one_line_errors():
-        engine = open_index(index, device=device, encoder=encoder)
-        [hits] = asyncio.run(engine.search([query], k))
-        engine.close()
-        table = Table("score", "id", "title", "text", show_lines=True)
-        for hit in hits:
-            table.add_row(f"{hit.score:.2f}", *(Text(part) for part in (hit.id, hit.title, hit.text)))
-        if hits:
-            Console().print(table)
-        else:
-            print("nothing found")
+    """Ask INDEX, BM25 or dense, and show the best passages."""
+    engine = open_index(index, device=device, encoder=encoder)
+    [hits] = asyncio.run(engine.search([query], k))
+    engine.close()
+    table = Table("score", "id", "title", "text", show_lines=True)
+    for hit in hits:
+        table.add_row(f"{hit.score:.2f}", *(Text(part) for part in (hit.id, hit.title, hit.text)))
+    if hits:
+        Console().print(table)
+    else:
+        print("nothing found")
 
 
 def export(
@@ -232,8 +226,7 @@ def export(
 
     For other programs, and to rebuild an index that passages can't be injected into.
     """
-    with one_line_errors():
-        print(f"{out}: {export_passages(index, out):,} passages")
+    print(f"{out}: {export_passages(index, out):,} passages")
 
 
 def _deleted(manifest: AnyManifest) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from corpora.cli.program import FormatOption, OverwriteOption, one_line_errors, sized
+from corpora.cli.options import FormatOption, OverwriteOption, sized
 from corpora.snapshot import inject as inject_passages
 from corpora.snapshot import remove as remove_passages
 from reseek.errors import InputError
@@ -32,13 +32,12 @@ def inject(
 
     Every passage is looked up by its id and by its words before NEW appears. An id that BASE already has is an error.
     """
-    with one_line_errors():
-        started = time.monotonic()
-        options = {"replace": replace, "merge": merge, "form": format, "threads": threads, "overwrite": overwrite}
-        manifest = inject_passages(base, passages, new, **options)
-        step = manifest.parents[-1]
-        replaced = f" ({step.removed:,} of them replaced)" if step.removed else ""
-        print(f"{new}: {sized(manifest)}; {step.added:,} injected{replaced} in {time.monotonic() - started:.1f} s")
+    started = time.monotonic()
+    options = {"replace": replace, "merge": merge, "form": format, "threads": threads, "overwrite": overwrite}
+    manifest = inject_passages(base, passages, new, **options)
+    step = manifest.parents[-1]
+    replaced = f" ({step.removed:,} of them replaced)" if step.removed else ""
+    print(f"{new}: {sized(manifest)}; {step.added:,} injected{replaced} in {time.monotonic() - started:.1f} s")
 
 
 def remove(
@@ -53,11 +52,10 @@ def remove(
 
     Until their segments are merged (--merge), removed passages can't be found but still count in BM25's statistics.
     """
-    with one_line_errors():
-        started = time.monotonic()
-        manifest = remove_passages(base, [*(ids or []), *_ids(file)], new, merge=merge, overwrite=overwrite)
-        step = manifest.parents[-1]
-        print(f"{new}: {sized(manifest)}; {step.removed:,} removed in {time.monotonic() - started:.1f} s")
+    started = time.monotonic()
+    manifest = remove_passages(base, [*(ids or []), *_ids(file)], new, merge=merge, overwrite=overwrite)
+    step = manifest.parents[-1]
+    print(f"{new}: {sized(manifest)}; {step.removed:,} removed in {time.monotonic() - started:.1f} s")
 
 
 def _ids(file: Path | None) -> list[str]:

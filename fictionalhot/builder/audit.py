@@ -1,19 +1,20 @@
-"""`python -m fictionalhot.builder.audit RELEASE CORPUS`: an independent audit of a release.
+"""`reseek fictionalhot audit RELEASE CORPUS`: a second check of a release.
 
-Invariant: shares no code with the builder. It reads the released files and the base corpus and has its own definitions
-of words, names and sentences, and so finds errors to which the builder and its checks are both blind. Checks (a), (b)
-and (e), for any back end.
+Invariant: shares no code with the builder. It reads the released files and the base corpus, has its own idea of words,
+names and sentences, and so finds what the builder's checks share a blind spot for. Checks (a), (b) and (e).
 """
 
 import gzip
 import json
 import re
-import sys
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 _FEW = 3  # a word is common if the corpus writes it in lower case at least this often
 _LATIN = re.compile(r"[a-z0-9]+")
@@ -227,19 +228,15 @@ def read_lines(path: Path) -> Iterator[dict]:
             yield json.loads(line)
 
 
-def main() -> int:
-    """Print every violation, then their number; exit code 1 if there is any."""
-    if len(sys.argv) != 3:
-        print(__doc__)
-        return 2
-    release, corpus = map(Path, sys.argv[1:])
+def main(
+    release: Annotated[Path, typer.Argument(metavar="RELEASE", help="the folder of a release")],
+    corpus: Annotated[Path, typer.Argument(metavar="CORPUS", help="the base corpus's passages")],
+) -> None:
+    """Check a release with code of its own: print every violation and their number; exit code 1 if there are any."""
     items = list(read_lines(release / "items.jsonl"))
     violations = audit(items, Base(read_lines(corpus)))
     for violation in violations:
         print(f"{violation.item}: ({violation.check}) {violation.what}")
     print(f"{len(items)} items, {len(violations)} violations")
-    return 1 if violations else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    if violations:
+        raise typer.Exit(1)

@@ -1,4 +1,4 @@
-"""`python -m fictionalhot.builder.build`: from real questions to a released benchmark."""
+"""`reseek fictionalhot build`: from real questions to a released benchmark."""
 
 import sys
 from enum import StrEnum
@@ -43,46 +43,41 @@ class Kind(StrEnum):
 
 
 LLM = LlmConfig(model="none")
-app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
 
-@app.command()
 def main(
     questions: Annotated[list[Path], typer.Argument(help="question files (JSONL) with supporting_titles")],
-    corpus: Annotated[Path, typer.Option(help="the base corpus's passages, which contain the supporting titles")],
-    out: Annotated[Path, typer.Option(help="the folder of work/, release/ and index/; a killed build resumes from it")],
-    index: Annotated[Path | None, typer.Option(help="the base's index; built there if absent (OUT/base)")] = None,
-    count: Annotated[int, typer.Option(min=1, help="how many seeds to try")] = 300,
-    seed: Annotated[int, typer.Option(help="random seed of the sample and the invented names")] = 0,
+    corpus: Annotated[Path, typer.Option(help="the base corpus's passages, which hold the supporting titles")],
+    out: Annotated[Path, typer.Option(help="folder of work/, release/ and index/; an interrupted build resumes")],
+    index: Annotated[Path | None, typer.Option(help="the base's index; default: OUT/base, built if absent")] = None,
+    count: Annotated[int, typer.Option(min=1, help="how many seed questions to try")] = 300,
+    seed: Annotated[int, typer.Option(help="seed of the sample and of the names")] = 0,
     top_k: Annotated[int, typer.Option(min=1, help="reject an item unless each hop's page ranks in the top K")] = 3,
     name: Annotated[str, typer.Option(help="the release's name")] = "fictionalhot",
     backend: Annotated[Kind, typer.Option(help="offline: rules, no model; openai: a language model")] = Kind.OFFLINE,
     model: Annotated[str, typer.Option(help="openai: the model's name")] = "",
-    base_url: Annotated[str | None, typer.Option(help="openai: the endpoint, e.g. http://localhost:8000/v1")] = None,
-    temperature: Annotated[float, typer.Option(help="openai: sampling")] = LLM.temperature,
-    max_tokens: Annotated[int, typer.Option(help="openai: token limit of one answer")] = LLM.max_tokens,
+    base_url: Annotated[str | None, typer.Option(help="openai: another endpoint, as http://localhost:8000/v1")] = None,
+    temperature: Annotated[float, typer.Option(help="openai: sampling temperature")] = LLM.temperature,
+    max_tokens: Annotated[int, typer.Option(help="openai: tokens of one answer")] = LLM.max_tokens,
     rate: Annotated[float, typer.Option(help="openai: requests a minute")] = LLM.requests_per_minute,
     concurrency: Annotated[int, typer.Option(help="openai: requests at once")] = LLM.concurrency,
     price_in: Annotated[float, typer.Option(help="openai: price of a million prompt tokens")] = 0.0,
-    price_out: Annotated[float, typer.Option(help="openai: price of a million answer tokens")] = 0.0,
+    price_out: Annotated[float, typer.Option(help="openai: price of a million completion tokens")] = 0.0,
     reader: Annotated[
-        list[str] | None,
-        typer.Option(help="also ask this reader (fictionalhot.builder.probe); its scores reject no item"),
+        list[str] | None, typer.Option(help="also ask this reader (`reseek fictionalhot probe`)")
     ] = None,
-    cache: Annotated[Path, typer.Option(help="cache folder of the converted reader smollm2-135m")] = Path(".cache"),
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="openai: sample and estimate the cost, send no request")
-    ] = False,
+    cache: Annotated[Path, typer.Option(help="folder of the converted reader smollm2-135m")] = Path(".cache"),
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="openai: estimate the cost and send no request")] = False,
 ) -> None:
     """Make a benchmark of fictional questions out of real ones, prove each item, and put its pages into the corpus.
 
     Sample seeds, make them fictional, write their documents, prove, inject, release. Every item's state is on disk:
-    a killed build resumes when started again, and no answer of a model is paid for twice. OUT/release holds the
-    benchmark with its data card (README.md) and gate report, OUT/index the corpus with its documents, for `eval.py`,
-    OUT/release.html the items to read; with --reader, OUT/probe what a reader scores with and without the documents.
+    an interrupted build resumes, and no answer of a model is paid for twice. OUT/release holds the
+    benchmark with its data card (README.md) and gate report, OUT/index the corpus with its documents,
+    OUT/release.html the items to read; with --reader, OUT/probe a reader's scores with and without the documents.
     """
     if backend is Kind.OPENAI and not model:
-        raise _exit(InputError("--model is missing: --backend openai needs the model's name"))
+        raise InputError("--model: missing; --backend openai needs the model's name")
     llm = LlmConfig(
         model=model or "none",
         base_url=base_url,
@@ -109,33 +104,22 @@ def main(
             return OfflineBackend(lexicon, seed)
         return OpenAIBackend(llm, AnswerCache(out / "work" / "answers"))
 
-    try:
-        if dry_run:
-            seeds, _ = read_seeds(config.questions, read_pages(corpus))
-            prompt, completion, cost = estimate(sample(seeds, count, seed), llm)
-            print(f"about {prompt:,} prompt tokens, {completion:,} answer tokens, cost {cost:.2f}; no request was sent")
-            return
-        with _Bars() as bars:
-            manifest, items = build(config, out, make_backend, bars)
-    except InputError as error:
-        raise _exit(error) from None
+    if dry_run:
+        seeds, _ = read_seeds(config.questions, read_pages(corpus))
+        prompt, completion, cost = estimate(sample(seeds, count, seed), llm)
+        print(f"about {prompt:,} prompt tokens, {completion:,} completion tokens, cost {cost:.2f}; no request was sent")
+        return
+    with _Bars() as bars:
+        manifest, items = build(config, out, make_backend, bars)
     gate = Gate.model_validate_json((out / "release" / "gate.json").read_text(encoding="utf-8"))
     write_page(out / "release.html", name, items, gate)
     show(gate)
     if reader:
-        try:
-            readers = [make_reader(named, None, cache) for named in reader]
-            probe = probe_release(out / "release", items, readers, list(Condition), out / "probe")
-        except InputError as error:
-            raise _exit(error) from None
+        readers = [make_reader(named, None, cache) for named in reader]
+        probe = probe_release(out / "release", items, readers, list(Condition), out / "probe")
         show_probe(probe)
         write_page(out / "release.html", name, items, gate, rows(probe))
     print(f"{out / 'release'}: {manifest.items} items, {manifest.documents} documents, {manifest.proof_level}")
-
-
-def _exit(error: InputError) -> typer.Exit:
-    Console(stderr=True).print(f"error: {error}", markup=False, soft_wrap=True)
-    return typer.Exit(2)
 
 
 def show(gate: Gate) -> None:
@@ -173,7 +157,3 @@ class _Bars:
 
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
-
-
-if __name__ == "__main__":
-    app()

@@ -1,9 +1,7 @@
-"""`python -m fictionalhot.builder.probe`: what readers answer from memory, on real questions and on their fictional
-twins.
+"""`reseek fictionalhot probe`: what readers answer from memory, real questions against their fictional twins.
 
-Invariant: each answer is on disk as soon as it is given, so an interrupted probe resumes; a ratio with denominator 0 is
-None. Originals and twins are the same items, so gaps are paired. A reader's exact match is reported and rejects no
-item.
+Invariant: each answer is on disk as soon as it is given, so an interrupted probe resumes; a ratio over nothing is None.
+Originals and twins are the same items, so gaps are paired. A reader's exact match is reported and gates nothing.
 """
 
 import asyncio
@@ -21,7 +19,6 @@ from corpora.progress import PatientBar
 from fictionalhot.builder.journal import Journal
 from fictionalhot.builder.readers import Reader, make_reader
 from fictionalhot.builder.release import Item, read_items
-from reseek.errors import InputError
 from reseek.frozen import Record
 from reseek.rewards.answers import exact_match
 from reseek.statistics import bootstrap_means, interval, wilson
@@ -191,13 +188,9 @@ def main(
     cache: Annotated[Path, typer.Option(help="cache folder of the converted smollm2-135m")] = Path(".cache"),
 ) -> None:
     """Ask readers the real questions and their fictional twins, closed-book, and the twins with their documents."""
-    try:
-        readers = [make_reader(name, base_url, cache) for name in reader]
-        conditions = list(Condition) if gold else [Condition.ORIGINAL, Condition.TWIN]
-        show(probe_release(release, read_items(release)[:limit], readers, conditions, out))
-    except InputError as error:
-        Console(stderr=True).print(f"error: {error}", markup=False, soft_wrap=True)
-        raise typer.Exit(2) from None
+    readers = [make_reader(name, base_url, cache) for name in reader]
+    conditions = list(Condition) if gold else [Condition.ORIGINAL, Condition.TWIN]
+    show(probe_release(release, read_items(release)[:limit], readers, conditions, out))
 
 
 COLUMNS = ("reader", "asked", "EM", "95 %", "items")
@@ -225,7 +218,3 @@ def _cells(share: Share) -> tuple[str, str, str]:
     if share.mean is None:
         return "-", "-", "0"
     return f"{share.mean:.3f}", f"{share.low:.3f} to {share.high:.3f}", str(share.n)
-
-
-if __name__ == "__main__":
-    app()

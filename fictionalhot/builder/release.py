@@ -134,7 +134,7 @@ def write_release(
 def read_items(folder: Path) -> list[Item]:
     """The items of a release. Raises InputError if the folder is not a release."""
     if not (folder / MANIFEST).is_file():
-        raise InputError(f"{folder}: no {MANIFEST} here; make a release with: python -m fictionalhot.builder.build")
+        raise InputError(f"{folder}: no {MANIFEST} here; make a release with: reseek fictionalhot build")
     with (folder / "items.jsonl").open(encoding="utf-8") as file:
         return [Item.model_validate_json(line) for line in file]
 

@@ -13,7 +13,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from reseek.registry import ESTIMATORS
 
-CONF = Path(__file__).resolve().parents[2] / "conf"
+# The package `reseek.conf`: a link to conf/ in the repository, a folder of the installed package elsewhere.
+CONF = (Path(__file__).parents[1] / "conf").resolve()
 
 _MIXED_PRECISION = {"float32": "fp32", "bfloat16": "bf16"}
 

@@ -29,7 +29,7 @@ from reseek.errors import InputError
 
 
 class Stage(Enum):
-    """`stage`: what `python train.py` does."""
+    """`stage`: what `reseek train` does."""
 
     RL = "rl"
     """Reinforcement learning (`algo`)."""

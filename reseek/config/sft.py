@@ -13,7 +13,7 @@ class EpisodeSource(Enum):
     SCRIPTED = "scripted"
     """An expert plays questions whose hops are known: the embedded world's, or a generated one's."""
     RECORDED = "recorded"
-    """Files: `episodes/*.jsonl` of eval.py or `rollouts/*.jsonl` of train.py."""
+    """Files: `episodes/*.jsonl` of reseek eval or `rollouts/*.jsonl` of reseek train."""
     SAMPLED = "sampled"
     """The policy itself plays each question `samples` times (rejection sampling)."""
 

@@ -1,13 +1,12 @@
-"""`python -m reseek.evaluation.ablate OVERRIDES...`: methods x turn budgets on the same questions, and their curve.
+"""`reseek ablate OVERRIDES...`: methods x turn budgets on the same questions, and their curve.
 
-Each job is an evaluation as `eval.py` runs it, with its own folder below --out, so that the same command resumes a
+Each job is an evaluation as `reseek eval` runs it, with its own folder below --out, so that the same command resumes a
 stopped ablation; the policy's engine starts once for all of them. Ends with the report over all jobs (`reseek.report`).
 Invariant: the jobs differ in method, budget and turn unit, and in nothing else.
 """
 
 import contextlib
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +20,7 @@ from reseek.config.agent import ContextPolicy, TurnUnit
 from reseek.config.composition import register_config
 from reseek.config.resolvers import CONF
 from reseek.errors import InputError
-from reseek.run.command import run_command, user_errors
+from reseek.run.command import start_command
 
 _REPORT = "report"
 
@@ -105,7 +104,7 @@ def run_jobs(jobs: Sequence[Job], out: Path, overrides: Sequence[str]) -> list[P
 
 def main(
     overrides: Annotated[
-        list[str] | None, typer.Argument(metavar="OVERRIDES...", help="as for eval.py: policy=... questions=...")
+        list[str] | None, typer.Argument(metavar="OVERRIDES...", help="as for `reseek eval`: policy=... questions=...")
     ] = None,
     methods: Annotated[str, typer.Option(help="separated by commas; also reseek-keep, reseek-strict")] = (
         "reseek,search_r1"
@@ -115,21 +114,14 @@ def main(
     out: Annotated[Path, typer.Option(help="folder of the jobs' folders and of report/")] = Path("runs/ablate"),
 ) -> None:
     """Evaluate METHODS under TURNS budgets, started once, and draw exact match over the budget with intervals."""
-    from reseek.report.__main__ import main as report
+    from reseek.report.command import main as report
 
-    with user_errors():
-        try:
-            budgets = [int(budget) for budget in turns.split(",")]
-        except ValueError:
-            raise InputError(f"--turns {turns}: name numbers separated by commas, e.g. --turns 1,2,3,4") from None
-        jobs = jobs_of(methods.split(","), budgets, units.split(","))
-        folders = run_jobs(jobs, out.resolve(), overrides or [])
-    report(folders, out / _REPORT, f"Ablation: {methods}, T = {turns}", trajectories=True)
-
-
-if __name__ == "__main__":
+    start_command()
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
-    app.command()(main)
-    run_command(app)
-    sys.exit(0)
+    try:
+        budgets = [int(budget) for budget in turns.split(",")]
+    except ValueError:
+        raise InputError(f"--turns {turns}: name numbers separated by commas, e.g. --turns 1,2,3,4") from None
+    jobs = jobs_of(methods.split(","), budgets, units.split(","))
+    folders = run_jobs(jobs, out.resolve(), overrides or [])
+    report(folders, out / _REPORT, f"Ablation: {methods}, T = {turns}", trajectories=True)

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from corpora.atomic import write_text
-from corpora.cli.program import IndexPath, one_line_errors
+from corpora.cli.options import IndexPath
 from reseek.errors import InputError
 from reseek.evaluation.coverage import KS, Coverage, Share, measure_coverage
 
@@ -26,11 +26,10 @@ def coverage(
 
     Exact: every stored passage is read (about 10,000 a second).
     """
-    with one_line_errors():
-        made = measure_coverage(index, questions, _depths(ks))
-        if json is not None:
-            write_text(json, made.model_dump_json(indent=2) + "\n")
-        Console().print(table(made))
+    made = measure_coverage(index, questions, _depths(ks))
+    if json is not None:
+        write_text(json, made.model_dump_json(indent=2) + "\n")
+    Console().print(table(made))
 
 
 def table(made: Coverage) -> Table:

@@ -1,4 +1,4 @@
-"""`python -m reseek.evaluation.counterfactual RUN`: replay every judged step of an evaluation with the other verdict.
+"""`reseek counterfactual RUN`: replay every judged step of an evaluation with the other verdict.
 
 Same model, greedy: the run itself must have been greedy, so that nothing but the verdict differs. Invariant: each
 replay is a line of `counterfactual/<set>.jsonl` in the run's folder, written right after its episode; the same command
@@ -6,7 +6,6 @@ resumes a stopped one.
 """
 
 import asyncio
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -31,7 +30,6 @@ from reseek.rewards.answers import exact_match
 from reseek.rollout.environment import Environment
 from reseek.rollout.records import EpisodeRecord
 from reseek.rollout.runner import open_file
-from reseek.run.command import user_errors
 from reseek.run.folder import Kind
 from reseek.run.lifecycle import Run
 from reseek.run.terminal import plain
@@ -110,8 +108,7 @@ def main(
     ] = False,
 ) -> None:
     """Replay each judged step of RUN with the other verdict; count how often the answer gets better or worse."""
-    with user_errors():
-        counted = _replay_run(run.resolve(), limit, controls, take_over)
+    counted = _replay_run(run.resolve(), limit, controls, take_over)
     console = Console()
     Console(width=max(console.width, WIDTH)).print(table(counted))
 
@@ -121,7 +118,7 @@ def _replay_run(folder: Path, limit: int | None, controls: int, take_over: bool)
     if evaluated.conditions.temperature != 0:
         raise InputError(
             f"{folder}: was asked with evaluation.temperature={evaluated.conditions.temperature}; a replay needs a "
-            "greedy run: python eval.py evaluation.temperature=0 ..."
+            "greedy run: reseek eval evaluation.temperature=0 ..."
         )
     config = OmegaConf.create((folder / "config.yaml").read_text(encoding="utf-8"))
     assert isinstance(config, DictConfig)
@@ -172,9 +169,3 @@ def table(counted: dict[str, Flips]) -> Table:
         made.add_row(escape(plain(name)), str(flips.steps), str(flips.not_replayed), *shares, change, low_high, control)
     made.caption = "control: replayed with the recorded verdict, and how many of those gave another answer"
     return made
-
-
-if __name__ == "__main__":
-    app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
-    app.command()(main)
-    sys.exit(app())

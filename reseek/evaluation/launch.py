@@ -18,6 +18,7 @@ from rich.console import Console
 
 from corpora.atomic import write_json
 from reseek.config.settings import EvalSettings, load_settings
+from reseek.errors import WorkFailed
 from reseek.evaluation.conditions import Conditions, check_folder, conditions_of, engine_name, write_conditions
 from reseek.evaluation.progress import Display
 from reseek.evaluation.report import WIDTH, Report, table, write_report
@@ -37,7 +38,7 @@ from reseek.run.lifecycle import Run
 from reseek.run.terminal import plain
 
 
-class EvaluationFailed(Exception):
+class EvaluationFailed(WorkFailed):
     """The evaluation ended without a result. The message is one line; the episodes so far are kept."""
 
 

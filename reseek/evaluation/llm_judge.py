@@ -1,4 +1,4 @@
-"""`python -m reseek.evaluation.llm_judge RUN --model M`: a language model says which answers of a run are right.
+"""`reseek llm-judge RUN --model M`: a language model says which answers of a run are right.
 
 A second metric beside exact match, which misses right answers in other words. Invariant: each answer is judged once per
 model and prompt: replies are cached by the request's content, so that repeating the command costs nothing; a failing
@@ -10,7 +10,6 @@ The endpoint's key is OPENAI_API_KEY; a local server needs none.
 
 import asyncio
 import hashlib
-import sys
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -25,7 +24,6 @@ from corpora.atomic import write_json
 from reseek.errors import InputError, first_problem
 from reseek.evaluation.judged import FILE, JudgedAnswers
 from reseek.rollout.records import EpisodeRecord
-from reseek.run.command import user_errors
 from reseek.run.terminal import plain
 
 if TYPE_CHECKING:
@@ -103,19 +101,12 @@ def main(
     from reseek.evaluation.results import read_evaluation
     from reseek.services.llm_client import LlmConfig
 
-    with user_errors():
-        evaluated = read_evaluation(run)
-        config = LlmConfig(model=model, base_url=base_url, temperature=0.0, max_tokens=64, concurrency=concurrency)
-        made = asyncio.run(judge_run(evaluated.records, config, cache))
-        write_json(run / FILE, made.model_dump(mode="json"))
+    evaluated = read_evaluation(run)
+    config = LlmConfig(model=model, base_url=base_url, temperature=0.0, max_tokens=64, concurrency=concurrency)
+    made = asyncio.run(judge_run(evaluated.records, config, cache))
+    write_json(run / FILE, made.model_dump(mode="json"))
     console = Console(highlight=False, markup=False)
     for name, result in evaluated.report.sets.items():
         share, em = made.share(name), result.em
         shown = ["-" if value is None else f"{value:.3f}" for value in (em, share)]
         console.print(f"{plain(name)}: exact match {shown[0]}, {plain(model)} {shown[1]} (n = {result.questions})")
-
-
-if __name__ == "__main__":
-    app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
-    app.command()(main)
-    sys.exit(app())

@@ -83,7 +83,7 @@ def read_evaluation(folder: str | Path) -> Evaluation:
     folder = Path(folder)
     path = folder / FILE
     if not path.is_file():
-        raise InputError(f"{folder}: holds no {FILE}: not an evaluation's folder (eval.py run.dir=...)")
+        raise InputError(f"{folder}: holds no {FILE}: not an evaluation's folder (reseek eval run.dir=...)")
     try:
         conditions = Conditions.model_validate_json(path.read_text(encoding="utf-8"))
     except ValidationError as error:

@@ -3,9 +3,7 @@
 Invariant: a shipped file is the checkpoint that its manifest describes, number for number: the warm-up ends by rounding
 its weights to half precision, which is what is stored. Beside the weights nothing ships: the tokenizer is code.
 
-    python -m reseek.micro.checkpoints CAPABLE LAZY        # replace them by checkpoints that reseek.micro.warmup made
-
-Knows nothing of how they were trained.
+    reseek warmup ship CAPABLE LAZY        # replace them by checkpoints that `reseek warmup` made
 """
 
 import hashlib
@@ -17,7 +15,6 @@ import typer
 
 from reseek.config.policy import MicroStart
 from reseek.errors import InputError
-from reseek.run.command import user_errors
 
 FOLDER = Path(__file__).parent / "weights"
 
@@ -64,10 +61,7 @@ def ship(folder: Path, start: MicroStart) -> None:
     model = load_micro(folder)
     halves = {name: tensor.half().contiguous() for name, tensor in model.named_parameters()}
     if not all(torch.equal(halves[name].float(), tensor) for name, tensor in model.named_parameters()):
-        raise InputError(
-            f"{folder}: weights are not exactly representable in float16; "
-            "recreate it with python -m reseek.micro.warmup"
-        )
+        raise InputError(f"{folder}: weights are not exactly representable in float16; recreate it with: reseek warmup")
     weights = save(halves)
     manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     FOLDER.mkdir(exist_ok=True)
@@ -81,15 +75,10 @@ def _weights_file(start: MicroStart) -> Path:
 
 
 def main(
-    capable: Annotated[Path, typer.Argument(metavar="CAPABLE", help="of python -m reseek.micro.warmup capable")],
-    lazy: Annotated[Path, typer.Argument(metavar="LAZY", help="of python -m reseek.micro.warmup lazy")],
+    capable: Annotated[Path, typer.Argument(metavar="CAPABLE", help="made by `reseek warmup capable`")],
+    lazy: Annotated[Path, typer.Argument(metavar="LAZY", help="made by `reseek warmup lazy`")],
 ) -> None:
     """Replace the micro checkpoints that ship with the project."""
-    with user_errors():
-        for folder, start in ((capable, MicroStart.CAPABLE), (lazy, MicroStart.LAZY)):
-            ship(folder, start)
-            print(f"{_weights_file(start)}: {_weights_file(start).stat().st_size:,} bytes")
-
-
-if __name__ == "__main__":
-    typer.run(main)
+    for folder, start in ((capable, MicroStart.CAPABLE), (lazy, MicroStart.LAZY)):
+        ship(folder, start)
+        print(f"{_weights_file(start)}: {_weights_file(start).stat().st_size:,} bytes")

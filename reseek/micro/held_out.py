@@ -1,6 +1,6 @@
 """A quick measure of a micro checkpoint: greedy and sampled episodes on a few held-out questions.
 
-Invariant: the episodes are those of every other part of the project; `eval.py` is the real evaluation.
+Invariant: the episodes are those of every other part of the project; `reseek eval` is the real evaluation.
 """
 
 import asyncio

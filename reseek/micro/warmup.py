@@ -5,8 +5,8 @@ first passage, makes the capable model `lazy`: what it can do is hidden, not los
 find within minutes. Invariant: seed, world and lessons determine the checkpoint on one kind of machine; a folder under
 the checkpoint's name is complete, its manifest written last.
 
-    python -m reseek.micro.warmup capable --world WORLD --out CAPABLE
-    python -m reseek.micro.warmup lazy --world WORLD --start-from CAPABLE --out LAZY
+    reseek warmup capable --world WORLD --out CAPABLE
+    reseek warmup lazy --world WORLD --start-from CAPABLE --out LAZY
 
 What ships with the project was made by these two (`reseek.micro.checkpoints`). Knows nothing of reinforcement, verl or
 how the checkpoint is served. """
@@ -37,7 +37,6 @@ from reseek.micro.imitation import Lesson, imitate
 from reseek.micro.model import make_model, make_tokenizer
 from reseek.questions.record import read_questions
 from reseek.rollout.training_row import Row
-from reseek.run.command import user_errors
 from reseek.run.terminal import terminate_raises
 from reseek.search.lucene import LuceneSearch
 
@@ -170,13 +169,11 @@ def write_checkpoint(out: Path, model, tokenizer, manifest: dict[str, Any]) -> N
 
 
 _OUT = Annotated[Path, typer.Option(metavar="FOLDER", help="the checkpoint folder to make; must not exist")]
-_WORLD = Annotated[Path, typer.Option(metavar="WORLD", help="a folder made by `python -m fictionalhot world`")]
+_WORLD = Annotated[Path, typer.Option(metavar="WORLD", help="a folder made by `reseek fictionalhot world`")]
 _SEED = Annotated[int, typer.Option(help="decides weights, demonstrations and their order", min=0)]
 _THREADS = Annotated[int, typer.Option(help="torch threads: they change the last bits", min=1)]
-app = typer.Typer(pretty_exceptions_enable=False, help="Warm up the micro model on scripted episodes of a world.")
 
 
-@app.command()
 def capable(
     out: _OUT,
     world: _WORLD,
@@ -188,7 +185,6 @@ def capable(
     _command(out, world, WarmupSettings(replace(CAREFUL, steps=steps), seed, threads), None)
 
 
-@app.command()
 def lazy(
     out: _OUT,
     world: _WORLD,
@@ -202,14 +198,10 @@ def lazy(
 
 
 def _command(out: Path, world: Path, settings: WarmupSettings, start_from: Path | None) -> None:
-    with user_errors(), terminate_raises():
+    with terminate_raises():
         index = out.with_name(out.name + ".index")
         try:
             folder = warm_up(out, open_world(world), settings, index_dir=index, start_from=start_from)
         finally:
             shutil.rmtree(index, ignore_errors=True)
     print(f"{folder}: {(folder / MANIFEST).read_text()}")
-
-
-if __name__ == "__main__":
-    app()

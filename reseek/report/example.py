@@ -1,4 +1,4 @@
-"""`python -m reseek.report.example --out FOLDER`: a worked example of a cascading error under `drop` and `keep`.
+"""`reseek example --out FOLDER`: a cascading error, as `drop` and as `keep` live through it.
 
 A wrong first passage names a wrong bridge. The policy sees that the passage is wrong and says so; under `drop` it is
 removed before the next query is written, under `keep` it is still in the context and misleads every later step.
@@ -9,7 +9,6 @@ side by side.
 
 import asyncio
 import re
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -125,7 +124,7 @@ class _Shelf:
 
 
 def play(folder: Path, context: ContextPolicy, tokenizer: WordTokenizer) -> Evaluation:
-    """One run, written as by eval.py."""
+    """One run, written as reseek eval writes one."""
     agent = AgentConfig(context=context, top_k=1, max_turns=4)
     oracle, rewards = OracleConfig(name="supporting", threshold=0.5), RewardConfig()
     conditions = Conditions(
@@ -178,9 +177,3 @@ def main(
         (record,) = run.records[SET]
         print(f"{run.name}: {record.answer} ({'right' if record.em else 'wrong'}), {len(record.observations)} searches")
     print(out / "viewer.html")
-
-
-if __name__ == "__main__":
-    app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
-    app.command()(main)
-    sys.exit(app())

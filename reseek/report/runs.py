@@ -58,7 +58,7 @@ def read_run(folder: str | Path) -> Run:
         return read_evaluation(folder)
     if (folder / "metrics.jsonl").is_file():
         return read_training(folder)
-    kinds = f"holds neither {FILE} (eval.py) nor metrics.jsonl (train.py)"
+    kinds = f"holds neither {FILE} (reseek eval) nor metrics.jsonl (reseek train)"
     missing = kinds if folder.is_dir() else "no such folder"
     raise InputError(f"{folder}: {missing}")
 

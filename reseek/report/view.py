@@ -1,10 +1,9 @@
-"""`python -m reseek.report.view RUN...`: the trajectories of evaluations and trainings as one self-contained page.
+"""`reseek view RUN...`: the trajectories of evaluations and trainings as one self-contained page.
 
 Invariant: all text of records is in the page as JSON without `<` and is shown as text alone. The page is read in parts,
 so that the list appears before the last episode is read.
 """
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +23,6 @@ from reseek.report.runs import Run, Training, read_run
 from reseek.report.tables import labels
 from reseek.report.trajectories import TokenTexts, body, probabilities, wrong_verdicts
 from reseek.rollout.records import EpisodeRecord
-from reseek.run.command import user_errors
 
 PART = 250  # episodes that are read from the page at once: about 10 ms
 MOST_TOKENS = 2_000_000  # sampled tokens whose probabilities a page may contain, about 25 bytes each
@@ -139,19 +137,12 @@ def main(
     most_tokens: Annotated[int, typer.Option(help="omit token probabilities above this many tokens")] = MOST_TOKENS,
 ) -> None:
     """Write a page in which the trajectories of RUN can be searched, filtered, read and compared side by side."""
-    with user_errors():
-        read = [read_run(run) for run in runs]
-        for run in read:
-            if not run.records:
-                raise InputError(f"{run.folder}: holds no trajectories; train with run.record_every=1 to record them")
-        path = out or runs[0]
-        path = path / "viewer.html" if path.is_dir() else path
-        title = "Trajectories: " + ", ".join(run.name for run in read)
-        write_text(path, viewer(read, [tokenizer_of(run) for run in read], title, most_tokens=most_tokens))
+    read = [read_run(run) for run in runs]
+    for run in read:
+        if not run.records:
+            raise InputError(f"{run.folder}: holds no trajectories; train with run.record_every=1 to record them")
+    path = out or runs[0]
+    path = path / "viewer.html" if path.is_dir() else path
+    title = "Trajectories: " + ", ".join(run.name for run in read)
+    write_text(path, viewer(read, [tokenizer_of(run) for run in read], title, most_tokens=most_tokens))
     print(path)
-
-
-if __name__ == "__main__":
-    app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
-    app.command()(main)
-    sys.exit(app())

@@ -1,48 +1,23 @@
-"""How commands meet their user: bad input ends with one line on stderr and exit code 2, never with a traceback.
-
-Wraps a Hydra main. Errors that are not the user's keep their traceback.
-"""
+"""What a command sets before it imports verl and torch, which read their environment once."""
 
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from reseek.errors import InputError, one_line
 from reseek.run.variables import QUIET_THREADS
 
 _is_command = False
 
 
-def run_command(command: Callable[[], None]) -> None:
-    """Run a Hydra-decorated main; a mistake in its configuration ends with one line, as in `user_errors`."""
+def start_command() -> None:
+    """Set what verl, torch and OpenMP read when they are imported; what the user has set stays."""
     global _is_command
     _is_command = True
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises instead of printing its own page of text
     if not Path("/dev/nvidiactl").exists():
         # verl settles on a platform when it is first imported, which composing its configuration does.
         os.environ.setdefault("VERL_PLATFORM", "cpu")
-    for name, value in QUIET_THREADS.items():  # torch comes with verl, and OpenMP reads them when it is loaded
+    for name, value in QUIET_THREADS.items():
         os.environ.setdefault(name, value)
-    with user_errors():
-        command()
-
-
-@contextmanager
-def user_errors() -> Iterator[None]:
-    """End the command with one line on stderr and exit code 2 for a mistake in configuration or input.
-
-    Wanted inside a Hydra main too: an exception that leaves it makes Hydra print a line of its own.
-    """
-    from hydra.errors import HydraException
-    from omegaconf.errors import OmegaConfBaseException
-
-    try:
-        yield
-    except (InputError, HydraException, OmegaConfBaseException) as error:
-        print(f"error: {one_line(str(error))}", file=sys.stderr)
-        sys.exit(2)
 
 
 def require_platform(device: str) -> None:
@@ -56,6 +31,4 @@ def require_platform(device: str) -> None:
         raise RuntimeError(f"VERL_PLATFORM does not fit cluster.device={device}: set it before verl is first imported")
     os.environ["VERL_PLATFORM"] = "cpu" if device == "cpu" else "nvidia"
     sys.stdout.flush()
-    os.execv(sys.executable, [sys.executable, *sys.argv])
-
-
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])

@@ -1,7 +1,7 @@
-"""The search service as a process: `python -m reseek.search.service INDEX`.
+"""The search service as a process: `reseek corpus serve INDEX`. `reseek.search.app` answers its requests.
 
-Invariant: on SIGTERM or Ctrl-C it answers all accepted requests and accepts no new ones. A bad index or a port in use
-ends it with a one-line error before it serves anything. Requests are handled in `reseek.search.app`.
+Invariant: when the service is ended (SIGTERM, Ctrl-C) it accepts nothing new and answers every request it has accepted.
+A bad index or a port in use ends it with one line before it serves anything.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ class _Server(uvicorn.Server):
 def serve(search: IndexSearch, *, host: str = "127.0.0.1", port: int = 8000, limits: Limits = _DEFAULT) -> None:
     """Serve until SIGTERM or SIGINT; port 0 takes a free one. Prints one line with the address when the index answers.
 
-    Raises InputError if it can't listen on the address, SearchFailed if the index does not answer.
+    Raises InputError if the address can't be used, SearchFailed if the index does not answer.
     """
     with _listen(host, port) as listening:
         corpus = facts_of(search.manifest).model_dump(exclude_none=True)
@@ -95,18 +95,17 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def serve_index(
-    index: Annotated[Path, typer.Argument(metavar="INDEX", help="the folder that `python -m corpora build` made")],
+    index: Annotated[Path, typer.Argument(metavar="INDEX", help="the folder that `reseek corpus build` made")],
     host: Annotated[str, typer.Option(help="the address to listen on; 0.0.0.0: all of this machine")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: a free one")] = 8000,
-    topk: Annotated[int, typer.Option(min=1, help="passages per query if the request has no topk")] = _DEFAULT.topk,
+    topk: Annotated[int, typer.Option(min=1, help="passages per query unless a request says")] = _DEFAULT.topk,
     threads: Annotated[int | None, typer.Option(min=1, help="threads of the search engine; default: its own")] = None,
     device: Annotated[str, typer.Option(help="where a dense index's encoder runs: cpu, cuda, cuda:1")] = "cpu",
     encoder: Annotated[
-        str | None,
-        typer.Option(help="path of a dense index's encoder on this machine (default: the path stored in the index)"),
+        str | None, typer.Option(help="path of a dense index's encoder here (default: as in its manifest)")
     ] = None,
     most_waiting: Annotated[
-        int, typer.Option(min=1, help="queries that may wait; a request beyond gets 503 and Retry-After")
+        int, typer.Option(min=1, help="queries that may wait; a request beyond that gets 503 and Retry-After")
     ] = _DEFAULT.most_waiting,
 ) -> None:
     """Serve a corpus to other machines over HTTP.
@@ -114,9 +113,9 @@ def serve_index(
     One machine needs no service: search runs in the process that runs the episodes. Several machines share one, or
     several replicas of one:
 
-        python -m corpora serve indexes/wiki --host 0.0.0.0 --port 8000
+        reseek corpus serve indexes/wiki --host 0.0.0.0 --port 8000
 
-        python train.py search=http 'search.urls=[http://node1:8000,http://node2:8000]' ...
+        reseek train search=http 'search.urls=[http://node1:8000,http://node2:8000]' ...
 
     It speaks Search-R1's protocol, so a Search-R1 loop can ask it (retriever.url="http://node1:8000/retrieve"):
 
@@ -124,19 +123,9 @@ def serve_index(
              -d '{"queries": ["who wrote Hamlet"], "topk": 3, "return_scores": true}'
 
     GET /healthz answers 200 when the index does, /metrics is for Prometheus, /docs describes all of it. SIGTERM ends
-    the service after all accepted requests are answered. RESEEK_JVM_HEAP sets Java's memory (2g by default).
+    the service after it has answered every request it has accepted. RESEEK_JVM_HEAP sets Java's memory (2g by default).
     """
-    try:
-        most_queries = min(_DEFAULT.most_queries, most_waiting)
-        limits = Limits(topk=topk, most_waiting=most_waiting, most_queries=most_queries)
-        search = open_index(index, device=device, encoder=encoder, threads=threads)
-        serve(search, host=host, port=port, limits=limits)
-    except (InputError, SearchFailed) as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2 if isinstance(error, InputError) else 1) from None
-
-
-if __name__ == "__main__":
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command()(serve_index)
-    app(prog_name="python -m reseek.search.service")
+    most_queries = min(_DEFAULT.most_queries, most_waiting)
+    limits = Limits(topk=topk, most_waiting=most_waiting, most_queries=most_queries)
+    search = open_index(index, device=device, encoder=encoder, threads=threads)
+    serve(search, host=host, port=port, limits=limits)

@@ -1,4 +1,4 @@
-"""`train.py stage=sft` from start to end: check, gather the episodes, write rows and plan, train, write the card.
+"""`reseek sft` from start to end: check, gather the episodes, write rows and plan, train, write the card.
 
 Invariant: wrong input is reported before anything starts; the same command with the same `run.dir` resumes, episode by
 episode and, with `sft.save_every`, checkpoint by checkpoint. Training runs in processes of its own (reseek/sft/fit.py),

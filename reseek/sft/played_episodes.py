@@ -1,5 +1,5 @@
 """Candidates that are played now: an expert's script, or the policy's own samples. Each episode is written to the run's
-`episodes/` as `eval.py` writes it, before anything is trained.
+`episodes/` as `reseek eval` writes it, before anything is trained.
 
 Invariant: who plays changes nothing else: the episode code, the records and the scoring are the evaluation's. A run
 that was stopped plays only what has no record yet, and a sample's random numbers depend on the run's seed, the sample's

@@ -46,7 +46,7 @@ def _check_first_line(path: Path) -> None:
     except ValueError:
         first = None
     if not isinstance(first, dict) or not {"segments", "events"} & first.keys():
-        raise InputError(f"{path}:1: holds neither an episode of eval.py nor a session of train.py's rollouts")
+        raise InputError(f"{path}:1: holds neither an episode of reseek eval nor a session of reseek train's rollouts")
 
 
 def _of_records(path: Path, tokenizer: Tokenizer) -> Iterator[Candidate | None]:

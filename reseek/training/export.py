@@ -1,4 +1,4 @@
-"""A training checkpoint as a plain Hugging Face folder: `python -m reseek.training.export RUN --out DIR`.
+"""A training checkpoint as a plain Hugging Face folder: `reseek export RUN --out DIR`.
 
 The weights come from the shards that every rank wrote, in the precision of training. (verl's own merger rounds them to
 bfloat16; the Hugging Face files beside the shards name bfloat16 as their type whatever they hold, so that transformers
@@ -26,7 +26,6 @@ from torch.distributed.tensor import DTensor, Placement, Shard
 
 from corpora.atomic import new_folder, write_json
 from reseek.errors import InputError, one_line
-from reseek.run.command import user_errors
 from reseek.run.folder import versions
 from reseek.run.terminal import terminate_raises
 from reseek.training.find_checkpoint import Checkpoint, Pick, find_checkpoint
@@ -203,13 +202,7 @@ def main(
     ] = False,
 ) -> None:
     """Write a training checkpoint as a Hugging Face folder."""
-    with user_errors(), terminate_raises():
+    with terminate_raises():
         folder = export(checkpoint, out, dtype, Pick.BEST if best else Pick.NEWEST)
         made = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     print(f"{folder}: {made['parameters']:,} parameters, {made['dtype']}, of {made['source']}")
-
-
-if __name__ == "__main__":
-    app = typer.Typer(pretty_exceptions_enable=False)
-    app.command()(main)
-    app()

@@ -21,7 +21,7 @@ from corpora.atomic import write_json
 from reseek.config.oracle import OracleConfig
 from reseek.config.questions import QuestionSource
 from reseek.config.settings import TrainSettings, load_settings
-from reseek.errors import InputError
+from reseek.errors import InputError, WorkFailed
 from reseek.preparation.preflight import check_budgets, check_oracle, check_trainable, check_training
 from reseek.preparation.prepare import Prepared, prepare
 from reseek.questions.provenance import write_manifests
@@ -34,7 +34,7 @@ from reseek.training.monitor.profile import STARTED, Start, read_profile, table
 from reseek.training.verl_plugin.sent_settings import sent
 
 
-class RunFailed(Exception):
+class RunFailed(WorkFailed):
     """The run ended without finishing. The message is one line; details are in the log."""
 
 

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from fictionalhot.__main__ import app
 from fictionalhot.worlds.large.facts import LINKS, Universe
 from fictionalhot.worlds.large.layout import PER_BLOCK, Kind, Permutation, Ref
 from fictionalhot.worlds.large.names import Names
@@ -18,6 +17,7 @@ from fictionalhot.worlds.large.questions import Form, question
 from fictionalhot.worlds.large.solve import Facts, Unsolvable
 from fictionalhot.worlds.large.write import write_universe
 from reseek.errors import InputError
+from reseek.program.commands import fictionalhot as app
 from reseek.questions.record import read_questions
 from tests.support.corpora import hashes
 

@@ -9,11 +9,11 @@ import pytest
 from typer.testing import CliRunner
 
 from corpora.passages import read_passages
-from fictionalhot.__main__ import app
 from fictionalhot.worlds.small.facts import Sizes
 from fictionalhot.worlds.small.names import SYLLABLE_LENGTH, SYLLABLES, Split, split_of, syllables_of
 from fictionalhot.worlds.small.world import DEFAULT_SIZES, WorldSizes, ensure_world, open_world
 from reseek.errors import InputError
+from reseek.program.commands import fictionalhot as app
 from reseek.questions.record import read_questions
 
 SMALL = WorldSizes(

@@ -42,7 +42,7 @@ def test_a_sweep_gives_each_job_a_folder_of_its_own(policy, shared_cache, tmp_pa
 
 
 def test_an_ablation_reports_over_all_jobs_and_its_verdicts_can_be_flipped(policy, shared_cache, tmp_path):
-    words = ["-m", "reseek.evaluation.ablate", *policy]
+    words = ["-m", "reseek", "ablate", *policy]
     words += ["--methods", "reseek,reseek-keep,direct", "--turns", "1,2", "--out", "out"]
     command(shared_cache, tmp_path, *words)
     names = ["direct", "reseek-keep-search-1", "reseek-keep-search-2", "reseek-search-1", "reseek-search-2"]
@@ -59,7 +59,7 @@ def test_an_ablation_reports_over_all_jobs_and_its_verdicts_can_be_flipped(polic
     assert "report.html" in again.stdout
 
     run = runs["reseek-search-2"]
-    done = command(shared_cache, tmp_path, "-m", "reseek.evaluation.counterfactual", str(run.folder), "--controls", "2")
+    done = command(shared_cache, tmp_path, "-m", "reseek", "counterfactual", str(run.folder), "--controls", "2")
     flips = read_flips(flips_file(run.folder, "test"))
     judged = len(run.steps["test"])
     assert judged and sum(not flip.control for flip in flips) == judged and "not replayed" in done.stdout

@@ -1,4 +1,4 @@
-"""Configuration and input of `train.py`: what composes, what verl accepts, what each mistake is answered with.
+"""Configuration and input of `reseek train`: what composes, what verl accepts, what each mistake is answered with.
 
 Everything here happens before Ray starts. The paper's 8-GPU runs can only be composed and validated on this machine.
 """
@@ -121,7 +121,7 @@ def mistakes(tmp_path: Path) -> dict[str, tuple[list[str], list[str]]]:
         "addresses that nobody asks": (["+search.urls=[http://127.0.0.1:9]"], ["urls", "search=http"]),
         "missing index": ([*jsonl, *tiny, "corpus=jsonl", "corpus.index=/nowhere/i"], ["corpus.index", "/nowhere/i"]),
         "missing encoder": ([*jsonl, *corpus, *tiny, "search=dense", "search.encoder=/nowhere/e"], ["/nowhere/e"]),
-        "a method that can't be trained": (["method=search_o1"], ["method=search_o1", "eval.py"]),
+        "a method that can't be trained": (["method=search_o1"], ["method=search_o1", "reseek eval"]),
         "a budget that a method has not": (["method=rag", "agent.max_turns=3"], ["max_turns=3", "method=rag"]),
         "missing model": (["policy.path=/nowhere/model"], ["policy.path", "/nowhere/model"]),
     }

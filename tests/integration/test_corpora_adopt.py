@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from corpora.__main__ import app
 from corpora.adopt import adopt
 from corpora.index import build_index, verify
 from corpora.jvm import java_class
@@ -18,6 +17,7 @@ from corpora.reader import Reader
 from corpora.record import Passage
 from corpora.snapshot import inject, remove
 from reseek.errors import InputError
+from reseek.program.commands import corpus as app
 from reseek.search.lucene import LuceneSearch
 from tests.support.corpora import PASSAGES, ask, hashes, leftovers, made_up_passages, some_queries, write
 

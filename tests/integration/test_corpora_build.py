@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from corpora.__main__ import app
 from corpora.export import export_passages
 from corpora.index import build_index, ensure_index, verify
 from corpora.index_folder import building
@@ -22,6 +21,7 @@ from corpora.passages import Format, corpus_fingerprint
 from corpora.reader import count_documents
 from corpora.record import Passage
 from reseek.errors import InputError
+from reseek.program.commands import corpus as app
 from reseek.search.lucene import LuceneSearch
 from tests.support.corpora import PASSAGES, WORDS, ask, leftovers, some_queries, write
 from tests.support.interrupts import interruptible

@@ -6,10 +6,10 @@ import random
 import pytest
 from typer.testing import CliRunner
 
-from corpora.__main__ import app
 from corpora.index import build_index
 from corpora.snapshot import remove
 from reseek.evaluation.coverage import measure_coverage
+from reseek.program.commands import corpus as app
 from reseek.questions.answer_ranks import text_of
 from reseek.questions.record import Question
 from reseek.rewards.answers import cover_match, normalise_answer

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 import corpora.hard_links
-from corpora.__main__ import app
 from corpora.documents import document_of
 from corpora.engine import add_passages, indexer
 from corpora.index import build_index, verify
@@ -21,6 +20,7 @@ from corpora.reader import Reader, count_documents
 from corpora.record import Passage
 from corpora.snapshot import Phase, inject, remove
 from reseek.errors import InputError
+from reseek.program.commands import corpus as app
 from reseek.search.lucene import LuceneSearch
 from tests.support.corpora import (
     PASSAGES,

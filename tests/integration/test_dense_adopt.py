@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from corpora.__main__ import app
 from corpora.any_index import verify_any
 from corpora.dense.adopt import adopt_dense
 from corpora.dense.build import DenseSpec, build_dense
@@ -20,6 +19,7 @@ from corpora.dense.manifest import FaissType
 from corpora.dense.models import model_folder
 from corpora.record import Passage
 from reseek.errors import InputError
+from reseek.program.commands import corpus as app
 from reseek.search.dense import DenseSearch
 from tests.support.corpora import ask, leftovers
 

@@ -1,7 +1,8 @@
 """Every command in README.md and docs/ is executed, small inputs in place of placeholders, up to where workers start.
 
-`train.py` and `eval.py` run with `run.check_only=true` (test_training and test_eval start them for real); the other
-commands run to their end, services until they answer. `make` and `pip` lines are what CI and the set-up tests run.
+`reseek train`, `reseek sft` and `reseek eval` are checked with `run.check_only=true` (test_training, test_sft and
+test_eval start them); the other commands run to their end, services until they answer. `make` and `pip` lines are what
+CI and the set-up tests run.
 """
 
 import json
@@ -36,9 +37,12 @@ from tests.support.wanderer import wander
 pytestmark = pytest.mark.integration
 
 ROOT = CONF.parent
-SERVE = "python -m corpora serve"
-WARMUP = "python -m reseek.micro.warmup"
+PROGRAM = Path(sys.executable).with_name("reseek")
+SERVE = "reseek corpus serve"
+WARMUP = "reseek warmup"
 BREAK = "python -m tests.support.broken"
+IN_A_FOLDER = ("reseek corpus", "reseek fictionalhot", "reseek doctor", BREAK)
+ORACLES = ("reseek calibrate", "reseek finetune-oracle")
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
@@ -51,7 +55,7 @@ def commands() -> list[str]:
             for line in block.replace("\\\n", " ").splitlines():
                 found[" ".join(line.partition(" #")[0].split())] = None
         prose = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
-        for inline in re.findall(r"`((?:python|make|pip) [^`]+)`", prose):
+        for inline in re.findall(r"`((?:reseek|python|make|pip) [^`]+)`", prose):
             found[" ".join(inline.split())] = None
     return [command for command in found if command]
 
@@ -89,7 +93,7 @@ def inputs(tmp_path_factory) -> Iterator[dict[str, str]]:
         f"{seeds} --corpus {folder / 'real.jsonl.gz'} --index {folder / 'real'} --out {folder / 'benchmark'}"
     )
     subprocess.run(
-        [sys.executable, "-m", "fictionalhot.builder.build", *make_benchmark.split()], check=True, capture_output=True
+        [PROGRAM, "fictionalhot", "build", *make_benchmark.split()], check=True, capture_output=True
     )
     with service(base) as node:
         yield {
@@ -148,9 +152,9 @@ def filled(command: str, inputs: dict[str, str]) -> list[str]:
 
 
 def ran(words: list[str], cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """A `python ...` command of a page, run to its end."""
+    """A `reseek ...` or `python ...` command of a page, run to its end."""
     return subprocess.run(
-        [sys.executable, *words[1:]],
+        [PROGRAM if words[0] == "reseek" else sys.executable, *words[1:]],
         capture_output=True,
         text=True,
         timeout=300,
@@ -181,23 +185,26 @@ def check(config_name: str, overrides: list[str]) -> None:
 
 
 def test_no_page_is_without_its_commands():
-    kinds = ("python train.py", "python eval.py", "python -m corpora", "python -m fictionalhot", "make ", "pip ", BREAK)
+    words = ("reseek train", "reseek eval", "reseek sft", "reseek corpus", "reseek fictionalhot")
+    kinds = (*words, "make ", "pip ", BREAK)
     assert all(of_kind(kind) for kind in kinds)
     # tests/benchmarks run the benchmarks as they are written in docs/benchmarks.md.
-    known = (*kinds, "python -m reseek", "python -m benchmarks.")
+    known = (*kinds, "reseek ", "python -m benchmarks.")
     strangers = [command for command in commands() if not command.startswith(known)]
     assert strangers == []
 
 
-@pytest.mark.parametrize("command", of_kind("python train.py") + of_kind("python eval.py"))
+@pytest.mark.parametrize("command", of_kind(("reseek train", "reseek sft", "reseek eval")))
 def test_train_and_eval_commands_pass_their_checks(command, inputs, tmp_path, shared_cache):
     words = filled(command, inputs)
     if "-m" in words:  # a sweep: its first job
         words = [word.partition(",")[0] for word in words if word != "-m"]
+    if words[1] == "sft":
+        words.append("stage=sft")
     overrides = [*words[2:], "run.check_only=true", f"run.cache={shared_cache}", f"run.dir={tmp_path / 'run'}"]
     if "qwen2.5" in command:  # its model is on a hub
         overrides.append(f"policy.path={inputs['CHECKPOINT']}")
-    check(Path(words[1]).stem, overrides)
+    check("eval" if words[1] == "eval" else "train", overrides)
     assert not (tmp_path / "run").exists()
 
 
@@ -205,7 +212,7 @@ def test_the_service_answers(inputs):
     (command,) = of_kind(SERVE)
     port = free_port()
     words = filled(command, {"INDEX": inputs["BASE"], "8000": str(port)})
-    with subprocess.Popen([sys.executable, *words[1:]], stdout=subprocess.PIPE, text=True) as running:
+    with subprocess.Popen([PROGRAM, *words[1:]], stdout=subprocess.PIPE, text=True) as running:
         try:
             assert str(port) in running.stdout.readline()
         finally:
@@ -215,8 +222,7 @@ def test_the_service_answers(inputs):
 
 @pytest.mark.parametrize(
     "command",
-    [one for one in of_kind("python -m corpora") if one not in of_kind(SERVE)]
-    + of_kind(("python -m fictionalhot", BREAK)),
+    [one for one in of_kind(IN_A_FOLDER) if one not in of_kind(SERVE)],
 )
 def test_other_commands_run(command, inputs, tmp_path):
     words = filled(command, {**inputs, "wiki18-index": str(tmp_path / "index")})  # a train command has made the other
@@ -233,29 +239,29 @@ def test_the_commands_on_oracles_run_one_after_the_other(shared_cache, tmp_path)
     lines = [judged, judged | {"observation": "Nobody did.", "good": False}]
     (tmp_path / "judged.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     less = {
-        "finetune": ["--minutes", "0.05", "--most-questions", "40", "--dev-questions", "5"],
+        "finetune-oracle": ["--minutes", "0.05", "--most-questions", "40", "--dev-questions", "5"],
         "calibrate": ["--limit", "10"],
     }
-    for command in of_kind("python -m reseek.oracle"):
+    for command in of_kind(ORACLES):
         words = filled(command, {name: str(value) for name, value in placeholders.items()})
-        words += less[words[2].rpartition(".")[2]]
+        words += less[words[1]]
         run = ran(words, tmp_path)
         assert run.returncode == 0, command + run.stdout + run.stderr
 
 
-RESULTS = ("python -m reseek.report", "python -m reseek.evaluation", "python -m reseek.evaluation.ablate")
+RESULTS = tuple(f"reseek {name}" for name in ("report", "view", "example", "ablate", "counterfactual", "llm-judge"))
 
 
 def test_the_commands_on_results_run_one_after_the_other(inputs, shared_cache, tmp_path):
     """On an evaluation of two questions by a model that copies; the LLM judge asks a local endpoint."""
     model = save_copying_model(tmp_path / "model")
     less = ["agent.prompt_tokens=128", "evaluation.engine=transformers", "evaluation.limit=2"]
-    first = ["python", "-m", "reseek.evaluation.ablate", "policy=path", f"policy.path={model}", "--turns", "1,2"]
+    first = ["reseek", "ablate", "policy=path", f"policy.path={model}", "--turns", "1,2"]
     placeholders = {"RUN": "runs/ablate/reseek-search-1", "OTHER": "runs/ablate/reseek-search-2", "FOLDER": "example"}
     with Endpoint(lambda _: (200, '{"correct": true}')) as endpoint:
         placeholders |= {"CHECKPOINT": str(model), "http://127.0.0.1:8000/v1": endpoint.url}
         for words in [first, *(filled(command, placeholders) for command in of_kind(RESULTS))]:
-            words += less if "reseek.evaluation.ablate" in words else []
+            words += less if "ablate" in words else []
             run = ran(words, tmp_path, RESEEK_CACHE=str(shared_cache))
             assert run.returncode == 0, " ".join(words) + run.stdout + run.stderr
     assert (tmp_path / "example" / "viewer.html").is_file()
@@ -270,8 +276,15 @@ def test_the_commands_that_make_the_micro_model_run_one_after_the_other(shared_c
     assert (tmp_path / "LAZY" / "model.safetensors").is_file()
 
 
-OTHERS = ("python -m reseek.oracle", WARMUP, *RESULTS)
-OF_A_RUN = [command for command in of_kind("python -m reseek") if not command.startswith(OTHERS)]
+OF_A_RUN = of_kind(("reseek export", "reseek curve"))
+
+
+def test_every_command_of_the_program_is_executed_by_a_test_here():
+    checked = ("reseek train", "reseek sft", "reseek eval", ORACLES, WARMUP, *RESULTS, *IN_A_FOLDER, *OF_A_RUN)
+    flat = tuple(part for one in checked for part in ((one,) if isinstance(one, str) else one))
+    # `reseek demo` is what test_training runs in its parts; help pages are tested with the program.
+    strangers = [one for one in of_kind("reseek ") if not one.startswith(flat)]
+    assert [one for one in strangers if one != "reseek demo" and not one.endswith("--help")] == []
 
 
 @pytest.mark.parametrize("command", OF_A_RUN)

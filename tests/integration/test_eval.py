@@ -1,4 +1,4 @@
-"""`python eval.py` on the real stack: vLLM and transformers, Lucene, the embedded world, a model with random weights.
+"""`reseek eval` on the real stack: vLLM and transformers, Lucene, the embedded world, a model with random weights.
 
 The model searches, judges No and searches again without any training (tests/support/copying.py): the engines are
 compared over contexts that were edited.

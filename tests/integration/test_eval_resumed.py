@@ -1,4 +1,4 @@
-"""`eval.py` killed with signal 9 at random moments, over several replicas, or with an endpoint that fails in between:
+"""`reseek eval` killed with signal 9 at random moments, over several replicas, or with an endpoint that fails:
 in the end it reports what an unbroken run reports.
 """
 
@@ -62,7 +62,7 @@ def lines(path: Path) -> int:
 
 
 def kill_and_resume(folder: Path, cache: Path, moments: list[int], rng: random.Random, *overrides: str) -> None:
-    """Kill `eval.py` when so many episodes are recorded, a little later each time; then let it end."""
+    """Kill `reseek eval` when so many episodes are recorded, a little later each time; then let it end."""
     file, out = folder / "episodes" / "test.jsonl", folder.with_suffix(".out")
     for moment in moments:
         with out.open("w") as output:

@@ -1,4 +1,4 @@
-"""`python -m reseek.training.export` on a checkpoint of two ranks, and `eval.py` on what it made, with both engines.
+"""`reseek export` on a checkpoint of two ranks, and `reseek eval` on what it made, with both engines.
 
 The checkpoint is written by FSDP2 in two processes, without verl: tests/support/checkpoints.py says in which form.
 A checkpoint that verl wrote is exported in test_training.py.
@@ -55,7 +55,7 @@ def exported(tmp_path_factory, shared_cache: Path) -> Exported:
     write_shards_by_fsdp2(step / "actor", base / "trained", RANKS)
     write_the_rest(step / "actor", model, tokenizer, RANKS)
     (step / "data.pt").touch()
-    done = run(shared_cache, "-m", "reseek.training.export", base / "run", "--out", base / "exported")
+    done = run(shared_cache, "-m", "reseek", "export", base / "run", "--out", base / "exported")
     assert done.returncode == 0, done.stdout + done.stderr
     return Exported(base / "run", base / "trained", base / "exported", done.stdout)
 
@@ -75,7 +75,7 @@ def test_plain_transformers_gives_bit_identical_logits(exported: Exported) -> No
 def test_the_command_says_in_one_line_what_it_made_and_what_is_wrong(exported: Exported, shared_cache: Path) -> None:
     assert exported.said.endswith(", float32, of run/checkpoints/global_step_2/actor\n")
     assert exported.said.count("\n") == 1
-    again = run(shared_cache, "-m", "reseek.training.export", exported.run, "--out", exported.folder)
+    again = run(shared_cache, "-m", "reseek", "export", exported.run, "--out", exported.folder)
     assert again.returncode == 2 and again.stdout == ""
     assert again.stderr == f"error: {exported.folder}: exists already; delete it or name another folder\n"
 

@@ -7,6 +7,7 @@ import pytest
 from reseek.evaluation.judged import FILE, read_judged
 from reseek.evaluation.llm_judge import main
 from reseek.evaluation.results import read_evaluation
+from reseek.program.user_errors import user_errors
 from tests.support.judging import Endpoint
 from tests.support.reports import SETS, make_run
 
@@ -45,12 +46,12 @@ def test_an_answer_in_another_form_is_asked_for_again_then_refused(run, tmp_path
     with Endpoint(lambda messages: (200, "I think so." if len(messages) == 1 else '{"correct": true}')) as endpoint:
         assert set(judge(run, endpoint, tmp_path / "cache").sets["nq"].values()) == {True}
     (run / FILE).unlink()
-    with Endpoint(lambda messages: (200, "I think so.")) as endpoint, pytest.raises(SystemExit) as ended:
+    with Endpoint(lambda messages: (200, "I think so.")) as endpoint, pytest.raises(SystemExit) as ended, user_errors():
         judge(run, endpoint, tmp_path / "other")
     assert ended.value.code == 2 and "reply is malformed" in capsys.readouterr().err and not (run / FILE).exists()
 
 
 def test_an_endpoint_that_refuses_ends_the_command(run, tmp_path, capsys):
-    with Endpoint(lambda messages: (400, "")) as endpoint, pytest.raises(SystemExit) as ended:
+    with Endpoint(lambda messages: (400, "")) as endpoint, pytest.raises(SystemExit) as ended, user_errors():
         judge(run, endpoint, tmp_path / "cache")
     assert ended.value.code == 2 and "BadRequest" in capsys.readouterr().err and not (run / FILE).exists()

@@ -40,7 +40,7 @@ def tuned(tmp_path_factory, shared_cache):
     out = tmp_path_factory.mktemp("tuned") / "model"
     files = (world.questions(Split.TRAIN), "--held-out", world.questions(Split.TEST), "--corpus", world.passages)
     sizes = ("--minutes", 0.05, "--most-questions", 40, "--dev-questions", 5, "--batch-size", 4, "--frozen-layers", 4)
-    words = ("-m", "reseek.oracle.making.finetune", *files, *sizes, "--out", out)
+    words = ("-m", "reseek", "finetune-oracle", *files, *sizes, "--out", out)
     done = subprocess.run([sys.executable, *map(str, words)], capture_output=True, text=True, timeout=300, cwd=ROOT)
     assert done.returncode == 0, done.stdout + done.stderr
     return out

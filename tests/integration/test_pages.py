@@ -8,7 +8,7 @@ import pytest
 
 from corpora.atomic import write_text
 from fictionalhot.builder.browse import write_page
-from reseek.report.__main__ import main as report
+from reseek.report.command import main as report
 from reseek.report.example import main as example
 from reseek.report.view import viewer
 from tests.fictionalhot.test_browse import GATE, NASTY, spoilt

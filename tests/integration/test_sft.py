@@ -1,4 +1,4 @@
-"""`python train.py stage=sft` on a CPU as its user sees it, and its rows beside those that RL trains."""
+"""`reseek sft` on a CPU as its user sees it, and its rows beside those that RL trains."""
 
 import json
 import random

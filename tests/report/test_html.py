@@ -88,7 +88,8 @@ def test_the_scripts_never_write_markup():
 
 
 def test_where_pages_are_written(tmp_path, capsys):
-    from reseek.report.__main__ import main as report
+    from reseek.program.user_errors import user_errors
+    from reseek.report.command import main as report
     from reseek.report.view import main as view
 
     make_run(tmp_path / "run", {"nq": [question(0, "France", "Paris")]})
@@ -96,6 +97,6 @@ def test_where_pages_are_written(tmp_path, capsys):
     pages.mkdir()
     view([tmp_path / "run"], out=pages)
     assert [path.name for path in pages.iterdir()] == ["viewer.html"]
-    with pytest.raises(SystemExit):
+    with pytest.raises(SystemExit), user_errors():
         report([tmp_path / "run"], out=pages / "viewer.html")
     assert "is a file; name a folder for the report" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""A model with random weights that searches and judges without any training, and `eval.py` on it.
+"""A model with random weights that searches and judges without any training, and `reseek eval` on it.
 
 It copies (a circuit is planted in it), and its chat template ends with an action: so it searches, judges No and
 searches again.

@@ -1,4 +1,4 @@
-"""Evaluations' folders for the tests of reports: real episodes of the tiny world, written as `eval.py` writes them."""
+"""Evaluations' folders for the tests of reports: real episodes of the tiny world, as `reseek eval` writes them."""
 
 import asyncio
 import json

@@ -20,7 +20,7 @@ START_SECONDS = 180
 
 @dataclass(frozen=True)
 class Service:
-    """A running `python -m reseek.search.service`."""
+    """A running `reseek corpus serve`."""
 
     process: subprocess.Popen
     url: str
@@ -52,7 +52,7 @@ class Service:
 
 
 def command(*arguments: object) -> list[str]:
-    return [sys.executable, "-m", "reseek.search.service", *map(str, arguments)]
+    return [sys.executable, "-m", "reseek", "corpus", "serve", *map(str, arguments)]
 
 
 def environment(**more: str) -> dict[str, str]:

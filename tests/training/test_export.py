@@ -13,6 +13,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, Llama
 
 from reseek.errors import InputError
 from reseek.micro.model import make_model, make_tokenizer
+from reseek.program.user_errors import user_errors
 from reseek.training.checkpoints import keep_best
 from reseek.training.export import MANIFEST, Dtype, Pick, export, find_checkpoint, main, merge
 from tests.support.checkpoints import FSDP, write_actor, write_run, write_shards, write_the_rest
@@ -297,7 +298,7 @@ def test_the_command_says_what_it_made_or_what_is_wrong_in_one_line(tmp_path, ac
     main(actor, tmp_path / "out", Dtype.BFLOAT16)
     said = capsys.readouterr().out
     assert said.startswith(f"{tmp_path / 'out'}: 761,472 parameters, bfloat16, of ") and said.count("\n") == 1
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as ended, user_errors():
         main(tmp_path / "nowhere", tmp_path / "other")
     assert ended.value.code == 2
     assert capsys.readouterr().err == f"error: {tmp_path / 'nowhere'}: no such folder\n"

@@ -127,7 +127,7 @@ def open_world(folder: str | Path) -> WorldFiles:
     folder = Path(folder)
     path = folder / MANIFEST
     if not path.is_file():
-        raise InputError(f"{folder}: no {MANIFEST} here; make a world with: python -m fictionalhot world --out DIR")
+        raise InputError(f"{folder}: no {MANIFEST} here; make a world with: reseek fictionalhot world --out DIR")
     try:
         manifest = WorldManifest.model_validate_json(path.read_bytes())
     except ValidationError as error:

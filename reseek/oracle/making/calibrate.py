@@ -1,4 +1,4 @@
-"""`python -m reseek.oracle.making.calibrate`: the error rate of an oracle, and its best threshold.
+"""`reseek calibrate`: how often is this oracle wrong, and which threshold should it have?
 
 Writes a folder with card.json (`reseek.oracle.making.calibration_card`), curves.png and scores.jsonl. The folder
 appears complete or not at all."""
@@ -28,7 +28,6 @@ from reseek.oracle import make_oracle, model_identity
 from reseek.oracle.making.calibration_card import Card, Mistake, Point
 from reseek.oracle.making.labelled_observations import Good, Labelled, Shown, make_labelled, read_labelled
 from reseek.questions.record import read_questions
-from reseek.run.command import user_errors
 from reseek.run.folder import versions
 from reseek.run.terminal import terminate_raises
 from reseek.run.variables import quiet_models
@@ -54,7 +53,7 @@ def main(
     ] = None,
     corpus: Annotated[
         Path | None,
-        typer.Option(metavar="CORPUS", help="a Lucene index made by `python -m corpora`, or a file of passages"),
+        typer.Option(metavar="CORPUS", help="a Lucene index made by `reseek corpus`, or a file of passages"),
     ] = None,
     world: Annotated[
         int | None, typer.Option(metavar="SEED", help="the embedded world's test questions and passages instead", min=0)
@@ -70,9 +69,9 @@ def main(
     card, a picture and the scores. Give the card to a run as oracle.calibration=FOLDER/card.json, and it logs the
     oracle's error rate beside its own numbers.
 
-    Example: python -m reseek.oracle.making.calibrate oracle=minilm --world 0 --out calibrations/minilm
+    Example: reseek calibrate oracle=minilm --world 0 --out calibrations/minilm
     """
-    with user_errors(), terminate_raises():
+    with terminate_raises():
         if out.exists():
             raise InputError(f"{out}: already exists; name another folder")
         quiet_models()
@@ -269,9 +268,3 @@ def _files(questions: Sequence[Path], corpus: Path | None, world: int | None) ->
 
 def _hash(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-if __name__ == "__main__":
-    app = typer.Typer(pretty_exceptions_enable=False)
-    app.command()(main)
-    app()

@@ -1,4 +1,4 @@
-"""`python -m reseek.oracle.making.finetune`: train a cross-encoder oracle from questions with supporting titles.
+"""`reseek finetune-oracle`: train a cross-encoder oracle from questions with supporting titles.
 
 The folder OUT appears complete or not at all; its manifest (`reseek.oracle.model_manifest`) names its origin. Training
 is limited by time: continue from a trained model with --start-from."""
@@ -20,7 +20,6 @@ from reseek.config.oracle import PairForm
 from reseek.errors import InputError
 from reseek.oracle.model_manifest import NAME, OracleManifest
 from reseek.questions.record import Question, read_questions
-from reseek.run.command import user_errors
 from reseek.run.folder import versions
 from reseek.run.terminal import terminate_raises
 from reseek.run.variables import quiet_models
@@ -33,7 +32,7 @@ def main(
         list[Path], typer.Argument(metavar="QUESTIONS.jsonl...", help="training questions with supporting_titles")
     ],
     corpus: Annotated[
-        Path, typer.Option(metavar="CORPUS", help="a Lucene index made by `python -m corpora`, or a file of passages")
+        Path, typer.Option(metavar="CORPUS", help="a Lucene index made by `reseek corpus`, or a file of passages")
     ],
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="the model to make; must not exist")],
     held_out: Annotated[
@@ -69,7 +68,7 @@ def main(
 
     Then calibrate it (reseek calibrate --help) and use it with oracle=fine-tuned oracle.model=FOLDER.
     """
-    with user_errors(), terminate_raises():
+    with terminate_raises():
         quiet_models()
         if out.exists():
             raise InputError(f"{out}: already exists; name another folder")
@@ -183,9 +182,3 @@ def _save(model: Any, manifest: OracleManifest, out: Path) -> None:
 
 def _hashes(paths: Iterable[Path]) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
-
-
-if __name__ == "__main__":
-    app = typer.Typer(pretty_exceptions_enable=False)
-    app.command()(main)
-    app()

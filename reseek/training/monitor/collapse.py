@@ -90,7 +90,7 @@ def dangers(history: Sequence[Signs], bounds: WatchSettings) -> dict[Danger, str
     if noes and noes.last > bounds.no_rate:
         found[Danger.ALWAYS_NO] = (
             f"{noes.last:.0%} of the observations are judged No. Where judge_accuracy is high retrieval finds little: "
-            "look at recall@k (eval.py); where it is low, raise the price of a wrong No (rewards.wrong_no)"
+            "look at recall@k (reseek eval); where it is low, raise the price of a wrong No (rewards.wrong_no)"
         )
     if answered and answered.last < answered.first - bounds.answered_fall:
         found[Danger.SILENCE] = (

@@ -1,6 +1,6 @@
 """A training run as a picture: exact match in training and on held-out questions, and judge accuracy, step by step.
 
-`python -m reseek.training.monitor.learning_curve RUN` draws it anew. Invariant: every point is read from the run's own
+`reseek curve RUN` draws it anew. Invariant: every point is read from the run's own
 `metrics.jsonl`; nothing is smoothed or left out. Knows nothing of how runs work. """
 
 import json
@@ -13,7 +13,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from reseek.errors import InputError
-from reseek.run.command import user_errors
 from reseek.statistics import wilson
 
 FILE = "curve.png"
@@ -96,12 +95,7 @@ def draw_run(run: Path) -> Path | None:
 
 def main(run: Annotated[Path, typer.Argument(help="the folder of a training run")]) -> None:
     """Draw a training run's curve.png."""
-    with user_errors():
-        path = draw_run(run)
-        if path is None:
-            raise InputError(f"{run}: has no step to draw yet")
+    path = draw_run(run)
+    if path is None:
+        raise InputError(f"{run}: has no step to draw yet")
     print(path)
-
-
-if __name__ == "__main__":
-    typer.run(main)

@@ -1,0 +1,1 @@
+"""The program `reseek`: its commands, their help and how they report errors."""

