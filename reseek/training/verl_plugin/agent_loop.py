@@ -163,7 +163,7 @@ def outputs_of(
         "max_global_steps": max(weight_versions, default=0),
     }
     rows = episode.segments
-    outputs = []
+    outputs: list[AgentLoopOutput] = []
     for segment, credit in zip(rows, segment_credits(episode, reward, rows), strict=True):
         outputs.append(
             AgentLoopOutput(

@@ -28,7 +28,7 @@ def rollout_rows(batch: Any, *, values: bool) -> list[Row]:
                 extra[RECORD_FIELD],
                 TrainedSegment(
                     *(tuple(column.tolist()) for column in columns_of_row),
-                    verdicts=tuple(tuple(verdict) for verdict in credit["verdicts"]),
+                    verdicts=tuple(tuple(verdict) for verdict in credit["verdicts"]),  # type: ignore[misc]  # a keyword
                 ),
             )
         )
