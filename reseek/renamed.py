@@ -34,8 +34,8 @@ _MOVES = """
 corpora corpora.cli: cli_dense>dense cli_index>index cli_versions>versions
 corpora corpora: begun>resume_mark kinds>any_index links>hard_links places>index_folder
 corpora reseek.evaluation: cli_coverage coverage scan>answer_scan
-fictionalhot fictionalhot.builder: answers audit browse build inject journal pipeline probe prove queries readers
-fictionalhot fictionalhot.builder: records release sample seeds
+fictionalhot fictionalhot.builder: audit browse build inject journal pipeline probe prove readers release sample seeds queries>prove
+fictionalhot fictionalhot.items: answers records
 fictionalhot fictionalhot.worlds: universe>large
 fictionalhot fictionalhot.worlds.small: ask>questions facts names render>pages world
 fictionalhot.llm reseek.services: cache>llm_cache client>llm_client
@@ -44,10 +44,11 @@ reseek reseek.agent: context episode grammar methods prompts refine>search_o1 te
 reseek reseek.config: resolvers settings
 reseek reseek.evaluation: ablate
 reseek reseek: sets>questions
-reseek reseek.rewards: reward scoring terms
-reseek reseek.rollout: stats
-reseek reseek.run: cleanup>processes cli>command environment>variables fingerprint preflight prepare
-reseek reseek.run: runfolder>folder terminal
+reseek reseek.rewards: reward terms
+reseek reseek.policy: fingerprint
+reseek reseek.preparation: preflight prepare
+reseek reseek.rollout: scoring stats
+reseek reseek.run: cleanup>processes cli>command environment>variables runfolder>folder terminal
 reseek reseek.services: replicas>http_replicas
 reseek.evaluation reseek.evaluation: display>progress flips>counterfactual_records
 reseek.evaluation reseek.rollout: opening>engines records replicas>ray_pool runner
@@ -59,7 +60,7 @@ reseek.search reseek.search: opening>open_index
 reseek.search reseek.services: breaker
 reseek.sft reseek.sft: display>progress order>row_order played>played_episodes recorded>recorded_episodes
 reseek.training reseek.micro: demonstrations held_out imitation warmup
-reseek.training reseek.rollout: rollouts>session_records
+reseek.training reseek.rollout: rollouts>training_record
 reseek.training reseek.run: claim
 reseek.training reseek.training: best>checkpoints
 reseek.training reseek.training.credit: credit_rows>rows layout>batch_layout positions>token_positions

@@ -31,7 +31,7 @@ def main(
     """Write tables, curves and result cards of RUN... as a page that needs nothing else, and as files for papers."""
     folder = out or runs[0] / "report"
     if folder.exists() and not folder.is_dir():
-        raise InputError(f"--out {folder}: is a file; the report is a folder")
+        raise InputError(f"--out {folder}: is a file; name a folder for the report")
     read = [read_run(run) for run in runs]
     evaluations = [run for run in read if isinstance(run, Evaluation)]
     trainings = [run for run in read if isinstance(run, Training)]

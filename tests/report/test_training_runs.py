@@ -3,8 +3,6 @@
 import json
 
 import pytest
-import typer
-from typer.testing import CliRunner
 
 from reseek.config.agent import ContextPolicy
 from reseek.errors import InputError
@@ -58,10 +56,8 @@ def test_a_run_without_rollouts_says_how_to_record_them(tmp_path):
 
     (tmp_path / "metrics.jsonl").write_text('{"phase": "step", "step": 1}\n')
 
-    app = typer.Typer(pretty_exceptions_enable=False)
-    app.command()(main)
-    done = CliRunner().invoke(app, [str(tmp_path)])
-    assert done.exit_code == 2 and "run.record_every=1" in done.output
+    with pytest.raises(InputError, match="run.record_every=1"):
+        main([tmp_path])
 
 
 def test_older_rollouts_are_refused_in_one_line(run):
