@@ -1,4 +1,4 @@
-"""`reseek train ...` is `reseek train ...`."""
+"""`python train.py ...` is `reseek train ...`."""
 
 import sys
 

@@ -34,7 +34,8 @@ _MOVES = """
 corpora corpora.cli: cli_dense>dense cli_index>index cli_versions>versions
 corpora corpora: begun>resume_mark kinds>any_index links>hard_links places>index_folder
 corpora reseek.evaluation: cli_coverage coverage scan>answer_scan
-fictionalhot fictionalhot.builder: audit browse build inject journal pipeline probe prove readers release sample seeds queries>prove
+fictionalhot fictionalhot.builder: audit browse build inject journal pipeline probe prove readers
+fictionalhot fictionalhot.builder: queries>prove release sample seeds
 fictionalhot fictionalhot.items: answers records
 fictionalhot fictionalhot.worlds: universe>large
 fictionalhot fictionalhot.worlds.small: ask>questions facts names render>pages world
