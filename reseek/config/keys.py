@@ -20,6 +20,9 @@ ANY_NAME = "NAME"
 """The part of a path that the user chooses: a key of a dictionary."""
 
 
+Model = type[Section]
+
+
 @dataclass(frozen=True)
 class Key:
     """One key. `nested`: the model of what it holds, where that has keys of its own."""
@@ -28,7 +31,7 @@ class Key:
     default: Any
     type: str
     description: str
-    nested: type[Section] | None = None
+    nested: Model | None = None
 
 
 def groups_of(command: str) -> dict[str, type[Section]]:

@@ -8,9 +8,13 @@ from typing import Any
 from reseek.config.keys import COMMANDS, REQUIRED, Key, groups_of, keys_of
 from reseek.config.resolvers import CONF
 from reseek.config.section import Section
-from reseek.config.settings import EvalSettings, SftSettings, TrainSettings
+from reseek.config.settings import EvalSettings, Settings, SftSettings, TrainSettings
 
-_READERS = {TrainSettings: "training", SftSettings: "imitation (`stage=sft`)", EvalSettings: "evaluation"}
+_READERS: dict[type[Settings], str] = {
+    TrainSettings: "training",
+    SftSettings: "imitation (`reseek sft`)",
+    EvalSettings: "evaluation",
+}
 _PRESETS_OF = {"agent": ("agent", "method")}
 """The groups of presets that set a group's keys, where they are not the one of its name."""
 _INTRODUCTION = f"""\

@@ -191,7 +191,7 @@ def test_neither_kind_of_index_is_taken_for_the_other(tmp_path):
     )
     write_manifest(tmp_path / "lucene", lucene)
     assert kind_of(tmp_path / "lucene") is Kind.LUCENE and read_any_manifest(tmp_path / "lucene") == lucene
-    with pytest.raises(InputError, match="lucene: is a BM25 index, but a dense one is needed"):
+    with pytest.raises(InputError, match="lucene: is a BM25 index, and this is for dense ones only"):
         read_dense_manifest(tmp_path / "lucene")
 
 
