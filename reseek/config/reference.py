@@ -12,7 +12,7 @@ from reseek.config.settings import EvalSettings, Settings, SftSettings, TrainSet
 
 _READERS: dict[type[Settings], str] = {
     TrainSettings: "training",
-    SftSettings: "imitation (`reseek sft`)",
+    SftSettings: "imitation (`stage=sft`)",
     EvalSettings: "evaluation",
 }
 _PRESETS_OF = {"agent": ("agent", "method")}
