@@ -145,3 +145,9 @@ ORACLES = Registry("oracle.name", ["reseek.oracle.literal", "reseek.oracle.built
 
 ESTIMATORS = Registry("algo.estimator", ["reseek.training.credit.estimators"], ["credit"])
 """Advantage estimators (reseek.training.credit.estimators.Estimator)."""
+
+ENGINES = Registry("search.name", ["reseek.search.builtin"], ["search", "close"])
+"""Search engines (reseek.search.Search)."""
+
+CONTEXTS = Registry("agent.context", ["reseek.agent.context_policies"], ["after_no"])
+"""Context policies (reseek.agent.context_policies.ContextPolicy)."""

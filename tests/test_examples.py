@@ -1,6 +1,8 @@
 """Every file of examples/ is short and works through the code that runs it in earnest."""
 
 import asyncio
+import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -11,16 +13,20 @@ from reseek.config.agent import AgentConfig
 from reseek.config.algo import AlgoSettings, Control
 from reseek.config.oracle import OracleConfig
 from reseek.config.rewards import RewardConfig
+from reseek.config.search import SearchSettings
 from reseek.errors import InputError
 from reseek.oracle import make_oracle
 from reseek.oracle.literal import LiteralOracle
 from reseek.questions.record import Question
+from reseek.rollout.records import read_records
 from reseek.rollout.scoring import score_episode
 from reseek.rollout.stats import EpisodeStats
+from reseek.search.making import configured_search
 from reseek.training.credit.rows import credit_rows, estimator_of
-from tests.support.episodes import Memory, Script, play
+from tests.support.episodes import TOKENIZER, Memory, Script, play
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
+ROOT = Path(__file__).parents[1]
+EXAMPLES = ROOT / "examples"
 QUESTION = Question(id="1", question="who?", golden_answers=("Mira",), supporting_titles=("T2",))
 SAID = ("<search>g</search>", "<judge>Yes</judge>", "<answer>it was Mira of the harbour</answer>")
 
@@ -84,3 +90,60 @@ def test_an_advantage_estimator():
     shuffled = estimator_of(algo.model_copy(update={"control": Control.PERMUTED_REWARDS}), "0")
     permuted, _ = credit_rows(shuffled, keys, masks, None, credits, [False] * 4, whiten=False)
     assert sorted(row.tolist() for row in permuted) == sorted(row.tolist() for row in advantages)
+
+
+def test_a_protocol():
+    episode = finished(prompt="full", protocol="terse_protocol.yaml")
+    assert episode.observations[0].text == "[1] T1: It was Mira.\n[2] T2: harbour"
+    prompt = TOKENIZER.decode(episode.trajectory.context[: episode.trajectory.prompt_length])
+    assert "You answer questions with the help of a search engine." in prompt and "Question: who?" in prompt
+
+
+def test_a_search_engine(tmp_path):
+    file = tmp_path / "passages.jsonl"
+    pages = [("a", "Mira Tolden", "She wrote The Silent Harbour."), ("b", "Harbour", "A town."), ("c", "Bees", "Hum.")]
+    file.write_text("".join(json.dumps({"id": i, "title": t, "text": x}) + "\n" for i, t, x in pages))
+    settings = SearchSettings(name="word_overlap:WordOverlap", options={"title_weight": 3}, cache_entries=10)
+    search = configured_search(settings, file, seed=0)
+    (hits, nothing) = asyncio.run(search.search(["harbour silent", "zzz"], 2))
+    assert [hit.id for hit in hits] == ["b", "a"] and nothing == []
+    search.close()
+    with pytest.raises(InputError, match="search.options.weight: WordOverlap has no such option; known: title_weight"):
+        configured_search(settings.model_copy(update={"options": {"weight": 1}}), file, seed=0)
+    with pytest.raises(InputError, match="search.name=bing: unknown; known: lucene, dense, http, or an import path"):
+        SearchSettings(name="bing")
+
+
+def test_a_context_policy():
+    said = ("<search>b</search>", "<judge>No</judge>", "<search>g</search>", "<judge>No</judge>", "<answer>x</answer>")
+    episode = finished(*said, context="patient_drop:PatientDrop", context_options={"keep": 1})
+    context = TOKENIZER.decode(episode.trajectory.context)
+    assert "nothing" in context and "It was Mira." not in context and "removed" not in context
+    every = TOKENIZER.decode(finished(*said, context="patient_drop:PatientDrop").trajectory.context)
+    assert every == context
+    none = finished(*said, context="patient_drop:PatientDrop", context_options={"keep": 2})
+    kept = finished(*said, context="keep")
+    assert none.trajectory == kept.trajectory
+    with pytest.raises(InputError, match="agent.context_options.kep: PatientDrop has no such option; known: keep"):
+        finished(*said, context="patient_drop:PatientDrop", context_options={"kep": 1})
+    with pytest.raises(InputError, match="agent.context=dropp: unknown; known: drop, strict, keep, or an import path"):
+        AgentConfig(context="dropp")
+
+
+@pytest.mark.integration
+def test_an_evaluation_with_an_engine_an_oracle_and_a_reward_of_the_examples(tmp_path):
+    words = (
+        "policy=micro evaluation.engine=transformers evaluation.limit=2 search.name=word_overlap:WordOverlap "
+        "+search.options.title_weight=3 oracle.name=several_passages:SeveralPassages +oracle.options.wanted=1 "
+        "agent.context=patient_drop:PatientDrop"
+    ).split()
+    terms = "rewards.terms=[{name: 'brief_answers:BriefAnswers', options: {each: 0.1, free: 0}}]"
+    command = [sys.executable, str(ROOT / "eval.py"), *words, terms, f"run.dir={tmp_path / 'run'}"]
+    done = subprocess.run(command, cwd=EXAMPLES, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (file,) = (tmp_path / "run" / "episodes").glob("*.jsonl")
+    records = read_records(file)
+    assert len(records) == 2 and not any(record.failed for record in records)
+    for record in records:
+        assert record.stats.other_reward == pytest.approx(-0.1 * len((record.answer or "").split()))
+        assert all(observation.oracle_score in (0.0, 1.0) for observation in record.observations)

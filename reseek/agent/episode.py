@@ -17,13 +17,15 @@ from functools import cached_property
 
 from corpora.record import Hit
 from reseek.agent.context import Segment, Source, Trajectory, segments
+from reseek.agent.context_policies import Rejected, context_policy
 from reseek.agent.grammar import INVALID, Action, Parsed, Verdict, neutralise, parse
 from reseek.agent.methods import Method
 from reseek.agent.observation import Observation, Span, observed
 from reseek.agent.prompts import instructions
+from reseek.agent.protocol import protocol
 from reseek.agent.search_o1 import Refinement, refine
 from reseek.agent.tokens import EpisodeTexts, token_span
-from reseek.config.agent import AgentConfig, ContextPolicy, TurnUnit
+from reseek.config.agent import AgentConfig, Prompt, TurnUnit
 from reseek.errors import PolicyFailed, SearchFailed
 from reseek.policy import Policy
 from reseek.search import Search
@@ -110,8 +112,11 @@ class Episode:
 
 def prompt_ids(tokenizer, agent: AgentConfig, question: str) -> tuple[int, ...]:
     """The user turn as the policy's chat template writes it, up to where the assistant turn begins."""
-    text = instructions(agent.prompt, agent.method, question, agent.max_turns)
+    texts = protocol(agent.protocol)
+    text = instructions(agent.prompt, agent.method, question, agent.max_turns, texts)
     messages = [{"role": "user", "content": text}]
+    if texts.system and agent.prompt is Prompt.FULL:
+        messages.insert(0, {"role": "system", "content": texts.system})
     return tuple(tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=True, return_dict=False))
 
 
@@ -154,6 +159,8 @@ class _Run:
         self.invalid_in_a_row = 0
         self.pending: _Pending | None = None
         self.dropped_queries: set[str] = set()
+        self.rejections = 0
+        self.context_policy = context_policy(agent)
         self.answer: str | None = None
         self.error: str | None = None
         self.started = time.monotonic()
@@ -263,7 +270,7 @@ class _Run:
         if self.spent:
             return await self.answer_only(StopReason.ANSWERED)
         self.turns += 1
-        if query in self.dropped_queries and self.agent.context is ContextPolicy.STRICT:
+        if query in self.dropped_queries and getattr(self.context_policy, "refuses_repeats", False):
             return await self.answer_only(StopReason.REPEATED)
         if self.agent.turn_unit is TurnUnit.ACTION and self.spent:
             return StopReason.NO_ANSWER  # no action is left that could use the observation
@@ -299,6 +306,7 @@ class _Run:
             passages=neutralise(found, control),
             call_tokens=self.agent.call_tokens,
             context_tokens=self.limit,
+            texts=self.texts.protocol,
         )
 
     def settle(self, verdict: Verdict) -> None:
@@ -308,13 +316,15 @@ class _Run:
         judged_by = None if verdict is Verdict.MISSING else len(self.calls) - 1
         self.observations[-1] = replace(last, verdict=verdict, verdict_call=judged_by)
         pending, self.pending = self.pending, None
-        if verdict is not Verdict.NO or self.agent.context is ContextPolicy.KEEP:
+        if verdict is not Verdict.NO:
             return
+        length, earlier = len(self.trajectory.context), self.rejections
+        self.rejections += 1
         self.dropped_queries.add(last.query)
-        if self.agent.context is ContextPolicy.DROP:
-            self.trajectory = self.trajectory.edit(pending.start, pending.end, self.texts.stub)
-        else:
-            self.trajectory = self.trajectory.edit(pending.before_search, len(self.trajectory.context))
+        where = (pending.before_search, pending.start, pending.end, length)
+        edit = self.context_policy.after_no(Rejected(*where, self.texts.stub, earlier))
+        if edit is not None:
+            self.trajectory = self.trajectory.edit(edit.start, edit.end, edit.ids)
 
 
 @dataclass(frozen=True)

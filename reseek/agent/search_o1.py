@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reseek.agent.prompts import refinement
+from reseek.agent.protocol import Protocol
 from reseek.policy import Policy
 
 
@@ -32,10 +33,11 @@ async def refine(
     passages: str,
     call_tokens: int,
     context_tokens: int,
+    texts: Protocol,
 ) -> Refinement | None:
     """Ask the policy; None where `context_tokens` leave no room for an answer. `thought`, `query` and `passages` have
     been neutralised."""
-    messages = [{"role": "user", "content": refinement(question, thought, query, passages)}]
+    messages = [{"role": "user", "content": refinement(question, thought, query, passages, texts)}]
     prompt = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=True, return_dict=False)
     max_tokens = min(call_tokens, context_tokens - len(prompt))
     if max_tokens < 1:

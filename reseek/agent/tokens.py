@@ -12,7 +12,8 @@ from typing import NamedTuple
 from corpora.record import Hit
 from reseek.agent.grammar import is_markup, neutralise
 from reseek.agent.observation import Span
-from reseek.agent.prompts import HINT, HINT_WITHOUT_JUDGE, INFORMATION_CLOSE, INFORMATION_OPEN, NOTICE, STUB, written
+from reseek.agent.prompts import written
+from reseek.agent.protocol import DEFAULT, Protocol, protocol
 from reseek.policy import Tokenizer
 
 _HALF_A_CHARACTER = "\ufffd"  # what a cut inside a character of several tokens decodes to
@@ -34,9 +35,14 @@ class EpisodeTexts:
     hint: tuple[int, ...]
     hint_without_judge: tuple[int, ...]
     notice: tuple[int, ...]
+    protocol: Protocol
 
     @classmethod
-    def of(cls, tokenizer: Tokenizer) -> "EpisodeTexts":
+    def of(cls, tokenizer: Tokenizer, name: str = DEFAULT) -> "EpisodeTexts":
+        """The texts of the protocol `name` (`agent.protocol`). Raises InputError for a protocol that is wrong."""
+        said = protocol(name)
+        opening, closing = said.observation_ends
+
         def ids(text: str) -> tuple[int, ...]:
             return tuple(tokenizer.encode(text, add_special_tokens=False))
 
@@ -46,20 +52,21 @@ class EpisodeTexts:
             tokenizer,
             control,
             frozenset(token[0] for token in alone if len(token) == 1),
-            ids(INFORMATION_OPEN),
-            ids(INFORMATION_CLOSE),
-            ids(STUB),
-            ids(HINT),
-            ids(HINT_WITHOUT_JUDGE),
-            ids(NOTICE),
+            ids(opening),
+            ids(closing),
+            ids(said.stub),
+            ids(said.hint),
+            ids(said.hint_without_judge),
+            ids(said.notice),
+            said,
         )
 
     def observation(self, hits: Sequence[Hit], limit: int) -> "ShownHits":
         """The information block of these hits, its passages cut at `limit` tokens."""
-        form = written(hits)
+        form = written(hits, self.protocol)
         clean = neutralise(form.text, self.control_tokens)
         if clean != form.text:  # one by one first, so that it is known what became of each
-            form = written([self._neutralised(hit) for hit in hits])
+            form = written([self._neutralised(hit) for hit in hits], self.protocol)
             clean = neutralise(form.text, self.control_tokens)
         ids, text = self._block(clean, limit)
         spans = form.spans

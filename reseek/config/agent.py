@@ -1,11 +1,13 @@
 """`agent`: the form and the budgets of an episode."""
 
 from enum import Enum
+from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from reseek.agent.methods import Method
 from reseek.config.section import Section
+from reseek.registry import CONTEXTS
 
 
 class Prompt(Enum):
@@ -28,6 +30,15 @@ class ContextPolicy(Enum):
     """Nothing: the verdict is rewarded, the observation stays."""
 
 
+Context = Annotated[ContextPolicy | str, Field(union_mode="left_to_right")]
+"""One of ours, or the import path of a class."""
+
+
+def context_name(context: ContextPolicy | str) -> str:
+    """The name or import path by which a context policy is chosen."""
+    return context.value if isinstance(context, ContextPolicy) else context
+
+
 class TurnUnit(Enum):
     """What one turn of the budget is (docs/method.md, "Turn budget")."""
 
@@ -41,8 +52,16 @@ class AgentConfig(Section):
     """`agent`: one episode's form and budgets. Token counts are of the policy's own tokenizer."""
 
     method: Method = Field(Method.RESEEK, description="how a question is worked on: see conf/method")
+    protocol: str = Field(
+        "reseek", description="the environment's texts: reseek, or a YAML file of your own (docs/extending.md)"
+    )
     prompt: Prompt = Field(Prompt.FULL, description="instruction style of the user turn: full or bare")
-    context: ContextPolicy = Field(ContextPolicy.DROP, description="what a No does to the context")
+    context: Context = Field(
+        ContextPolicy.DROP, description="what a No does to the context: drop, strict, keep, or package.module:Name"
+    )
+    context_options: dict[str, Any] = Field(
+        default_factory=dict, description="settings of a context policy given by its import path"
+    )
     max_turns: int = Field(4, ge=0, description="T, the turn budget")
     turn_unit: TurnUnit = Field(TurnUnit.SEARCH, description="what one turn is")
     top_k: int = Field(3, ge=1, description="passages per observation")
@@ -51,6 +70,13 @@ class AgentConfig(Section):
     observation_tokens: int = Field(500, ge=1, description="an observation's passages are cut here")
     response_tokens: int = Field(4500, ge=1, description="everything after the user turn, in the longest context")
     deadline_s: float | None = Field(None, gt=0, description="wall-clock seconds an episode may take; null: no limit")
+
+    @field_validator("context")
+    @classmethod
+    def _context_is_known(cls, context: ContextPolicy | str) -> ContextPolicy | str:
+        if isinstance(context, str) and not CONTEXTS.is_path(context):
+            CONTEXTS.checked(context)
+        return context
 
     @model_validator(mode="after")
     def _action_needs_a_turn(self) -> "AgentConfig":
@@ -69,8 +95,8 @@ class AgentConfig(Section):
             )
         if not method.judges and self.context is not ContextPolicy.KEEP:
             raise ValueError(
-                f"context={self.context.value} means nothing to method={method.value}, which never judges: choose it "
-                f"by the group, method={method.value}, or set context=keep"
+                f"context={context_name(self.context)} means nothing to method={method.value}, which never judges: "
+                f"choose it by the group, method={method.value}, or set context=keep"
             )
         return self
 

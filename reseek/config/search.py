@@ -1,12 +1,13 @@
 """`corpus`, `world` and `search`: the closed world and who looks things up in it."""
 
-from enum import Enum
+from typing import Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from corpora.dense.manifest import FaissType
 from reseek.config.questions import DataSource
 from reseek.config.section import Section
+from reseek.registry import ENGINES
 
 
 class CorpusSettings(Section):
@@ -26,21 +27,19 @@ class WorldSettings(Section):
     seed: int = Field(0, ge=0, description="the same seed gives the same bytes")
 
 
-class Retriever(Enum):
-    """The retriever."""
-
-    LUCENE = "lucene"
-    """BM25 over `corpus`, in the processes that run the episodes."""
-    DENSE = "dense"
-    """Sentence embeddings of `corpus` and faiss, in the processes that run the episodes."""
-    HTTP = "http"
-    """Services at `search.urls` (docs/search.md)."""
+BUILT_IN = ("lucene", "dense", "http")
+"""The engines whose index or services are prepared from the keys of `corpus` and `search`."""
 
 
 class SearchSettings(Section):
     """`search`: the retriever."""
 
-    name: Retriever = Field(Retriever.LUCENE, description="lucene, dense or http")
+    name: str = Field(
+        "lucene",
+        description="lucene (BM25), dense (sentence embeddings and faiss), http (services), or an import path: "
+        "package.module:Name",
+    )
+    options: dict[str, Any] = Field(default_factory=dict, description="settings of an engine given by its import path")
     encoder: str = Field("minilm", description="dense: minilm (built in), a model folder or a hub id")
     max_length: int | None = Field(None, ge=1, description="dense: tokens of a passage; null: as the encoder says")
     faiss: FaissType = Field(FaissType.FLAT, description="dense: flat (exact) or hnsw")
@@ -51,10 +50,20 @@ class SearchSettings(Section):
     cache_entries: int = Field(0, ge=0, description="answers each process keeps; equal queries are asked once; 0: none")
     noise: float = Field(0.0, ge=0, le=1, description="share of queries answered with what ranks behind the best k")
 
+    @field_validator("name")
+    @classmethod
+    def _name_is_known(cls, name: str) -> str:
+        return name if ENGINES.is_path(name) else ENGINES.checked(name)
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the engine reads the passages itself (all but lucene, dense and http)."""
+        return self.name not in BUILT_IN
+
     @model_validator(mode="after")
     def _urls_are_for_http(self) -> "SearchSettings":
-        if self.name is Retriever.HTTP and not self.urls:
+        if self.name == "http" and not self.urls:
             raise ValueError("urls: needs an address with search=http, such as 'search.urls=[http://127.0.0.1:8000]'")
-        if self.name is not Retriever.HTTP and self.urls:
+        if self.name != "http" and self.urls:
             raise ValueError("urls: are asked only with search=http")
         return self

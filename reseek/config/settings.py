@@ -16,7 +16,6 @@ from omegaconf import DictConfig, OmegaConf
 from reseek.config.agent import AgentConfig
 from reseek.config.algo import AlgoSettings
 from reseek.config.evaluation import EvaluationSettings
-from reseek.config.extensions import check_extensions
 from reseek.config.oracle import OracleConfig
 from reseek.config.policy import PolicySettings
 from reseek.config.questions import QuestionSettings
@@ -121,6 +120,4 @@ def load_settings(config: DictConfig, command: type[S]) -> S:
             raise InputError(f"{sorted(missing)[0]}: needs a value")
         assert isinstance(field.annotation, type)
         sections[name] = load_section(field.annotation, OmegaConf.to_container(values, resolve=True), name)
-    settings = command(**sections)
-    check_extensions(settings.rewards, settings.oracle, getattr(settings, "algo", None))
-    return settings
+    return command(**sections)

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from corpora.atomic import write_json
+from reseek.agent.protocol import DEFAULT, protocol
 from reseek.config.agent import AgentConfig
 from reseek.config.oracle import OracleConfig
 from reseek.config.rewards import RewardConfig
@@ -21,13 +22,13 @@ from reseek.policy.fingerprint import model_fingerprint
 from reseek.preparation.prepare import Prepared
 
 FILE = "conditions.json"
-_LATER_KEYS = (("rewards", "terms"), ("oracle", "options"))
+_LATER_KEYS = (("rewards", "terms"), ("oracle", "options"), ("agent", "context_options"))
 
 
 class Conditions(BaseModel):
     """`weights` and `corpus` are fingerprints; `weights` is None for a model named by its hub id or behind an
     endpoint, what is known of the corpus for services that can't tell (then `corpus` is their addresses). `endpoint`
-    says who is asked and how, where one is."""
+    says who is asked and how, where one is; `protocol` is the hash of the texts, None for ours."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -46,6 +47,8 @@ class Conditions(BaseModel):
     encoder: str | None
     corpus: str
     passages: int | None
+    protocol: str | None = None
+    retriever_options: dict[str, Any] | None = None
     agent: AgentConfig
     oracle: OracleConfig
     rewards: RewardConfig
@@ -54,7 +57,15 @@ class Conditions(BaseModel):
     def written(self) -> dict[str, Any]:
         """The plain values, without keys that later versions added and that are not set: results of earlier versions
         keep their hash."""
-        return _without_unset(self.model_dump(mode="json"))
+        values = self.model_dump(mode="json")
+        for group, key in _LATER_KEYS:
+            if not values[group][key]:
+                del values[group][key]
+        del values["agent"]["protocol"]  # its texts count, not their file: `protocol`
+        for key in ("protocol", "retriever_options"):
+            if values[key] is None:
+                del values[key]
+        return values
 
     @property
     def hash(self) -> str:
@@ -74,13 +85,15 @@ def conditions_of(settings: EvalSettings, prepared: Prepared) -> Conditions:
         endpoint=f"{endpoint.base_url} {endpoint.api.value} {endpoint.continuation.value}" if endpoint else None,
         temperature=evaluation.temperature,
         seed=settings.run.seed,
-        retriever=(searched.retriever if searched else settings.search.name).value,
+        retriever=searched.retriever.value if searched else settings.search.name,
         noise=settings.search.noise,
         k1=searched.k1 if searched else None,
         b=searched.b if searched else None,
         encoder=searched.encoder["sha256"] if searched and searched.encoder else None,
-        corpus=searched.fingerprint if searched else " ".join(settings.search.urls),
+        corpus=searched.fingerprint if searched else prepared.passages or " ".join(settings.search.urls),
         passages=searched.passages if searched else None,
+        protocol=None if settings.agent.protocol == DEFAULT else protocol(settings.agent.protocol).hash,
+        retriever_options=settings.search.options or None,
         agent=settings.agent,
         oracle=settings.oracle.labelling,
         rewards=settings.rewards,
@@ -102,7 +115,7 @@ def check_folder(folder: Path, conditions: Conditions) -> None:
         found = json.loads(path.read_text(encoding="utf-8"))
     except ValueError:
         raise InputError(f"{path}: is not JSON; name another run.dir") from None
-    flat_found, flat_wanted = _flat(_without_unset(found)), _flat(wanted)
+    flat_found, flat_wanted = _flat(found), _flat(wanted)
     for key in sorted(flat_found.keys() | flat_wanted.keys()):
         if flat_found.get(key) != flat_wanted.get(key):
             raise InputError(
@@ -112,15 +125,7 @@ def check_folder(folder: Path, conditions: Conditions) -> None:
 
 
 def write_conditions(folder: Path, conditions: Conditions) -> None:
-    write_json(folder / FILE, conditions.written)
-
-
-def _without_unset(values: dict[str, Any]) -> dict[str, Any]:
-    groups = {key: dict(value) if isinstance(value, dict) else value for key, value in values.items()}
-    for group, key in _LATER_KEYS:
-        if isinstance(groups.get(group), dict) and not groups[group].get(key):
-            groups[group].pop(key, None)
-    return groups
+    write_json(folder / FILE, conditions.model_dump(mode="json"))
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:

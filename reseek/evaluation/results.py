@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from yaml import YAMLError
 
 from reseek.agent.methods import Method
+from reseek.config.agent import context_name
 from reseek.config.questions import KNOWN_SETS
 from reseek.errors import InputError, first_problem
 from reseek.evaluation.conditions import FILE, Conditions
@@ -70,7 +71,7 @@ class Evaluation:
     def method(self) -> str:
         """What is done with the policy."""
         agent = self.conditions.agent
-        return f"reseek ({agent.context.value})" if agent.method is Method.RESEEK else agent.method.value
+        return f"reseek ({context_name(agent.context)})" if agent.method is Method.RESEEK else agent.method.value
 
     @property
     def budget(self) -> str:

@@ -19,9 +19,9 @@ from fictionalhot.worlds.small.names import Split
 from fictionalhot.worlds.small.world import WorldFiles, ensure_world
 from reseek.config.policy import PolicySource
 from reseek.config.questions import KNOWN_SETS, DataSource, QuestionSettings, QuestionSource
-from reseek.config.search import Retriever
 from reseek.config.settings import EvalSettings, Settings
 from reseek.errors import InputError
+from reseek.preparation.extensions import check_extensions
 from reseek.questions.cache import KnownSet, ensure_mix, ensure_set
 from reseek.questions.provenance import SetManifest
 from reseek.questions.record import read_questions
@@ -42,11 +42,14 @@ class Prepared:
     sets: dict[str, Path]
     manifests: tuple[SetManifest, ...] = ()
     """Of the question files that the command reads."""
+    passages: str | None = None
+    """The fingerprint of the passages, where an engine that is given by its import path reads them itself."""
 
 
 def prepare(settings: Settings) -> Prepared:
     """Check the user's inputs, make the embedded ones. Raises InputError naming key or file for what is missing or
     wrong; cheap checks come before anything expensive is made."""
+    check_extensions(settings)
     corpus = _corpus_file(settings)
     train, validation, sets = _question_files(settings)
     for key, known, limit in (
@@ -56,8 +59,12 @@ def prepare(settings: Settings) -> Prepared:
     ):
         if known is not None:
             _checked(key, known.path, limit)
-    if settings.search.name is Retriever.HTTP:
+    if settings.search.name == "http":
         index, searched = None, _services(settings, corpus)
+    elif settings.search.is_own:
+        if corpus is None:
+            raise InputError(f"corpus.path: names no file; search.name={settings.search.name} reads one")
+        index, searched = corpus, None
     else:
         index, manifest = _index(settings, corpus)
         searched = facts_of(manifest)
@@ -70,6 +77,7 @@ def prepare(settings: Settings) -> Prepared:
         validation.path if validation else None,
         {name: known.path for name, known in sets.items()},
         tuple(known.manifest for known in asked if known is not None),
+        str(corpus_fingerprint(corpus)) if corpus is not None and settings.search.is_own else None,
     )
 
 
@@ -152,7 +160,7 @@ def _checked(key: str, path: Path, limit: int) -> None:
 
 def _corpus_file(settings: Settings) -> Path | None:
     """The passages' file; None where an index or a service alone says what is searched."""
-    remote = settings.search.name is Retriever.HTTP
+    remote = settings.search.name == "http"
     if settings.corpus.source is DataSource.WORLD:
         return None if remote else world_of(settings).passages
     if settings.corpus.path is None:
@@ -168,7 +176,7 @@ def _corpus_file(settings: Settings) -> Path | None:
 def _index(settings: Settings, corpus: Path | None) -> tuple[Path, Manifest | DenseManifest]:
     """The index's folder, and its manifest: of this corpus where one is named, built if it is not there yet."""
     k1, b, search = settings.corpus.k1, settings.corpus.b, settings.search
-    dense = search.name is Retriever.DENSE
+    dense = search.name == "dense"
     if corpus is not None:
         folder = _index_folder(settings, corpus)
         if dense:
@@ -193,7 +201,7 @@ def _index_folder(settings: Settings, corpus: Path) -> Path:
     # One folder per corpus file and way to search: whether it still fits the file is the manifest's to say.
     search = settings.search
     way: tuple[object, ...] = (settings.corpus.k1, settings.corpus.b)
-    if search.name is Retriever.DENSE:
+    if search.name == "dense":
         way = ("dense", search.encoder, search.max_length, search.faiss)
     key = "|".join(map(str, (corpus, *way)))
     name = f"{corpus.name.partition('.')[0]}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"

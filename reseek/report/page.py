@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+from reseek.config.agent import context_name
 from reseek.evaluation.impact import Step, examples
 from reseek.evaluation.results import Evaluation
 from reseek.report import pictures, tables
@@ -110,7 +111,7 @@ def card(run: Evaluation, label: tuple[str, ...]) -> Card:
         ("seed", conditions.seed),
         ("method", run.method),
         ("T", f"{agent.max_turns}, counted in {agent.turn_unit.value}"),
-        ("after a No", agent.context.value),
+        ("after a No", context_name(agent.context)),
         ("retriever", " ".join(filter(None, (conditions.retriever, dropped)))),
         ("top k", agent.top_k),
         ("corpus", conditions.corpus),

@@ -82,10 +82,10 @@ def _text(event: AppendRecord, nth: int, record: EpisodeRecord, tokenizer: Token
         return record.calls[nth].text
     if event.source is Source.OBSERVATION and nth < len(record.observations):
         return f"{INFORMATION_OPEN}{record.observations[nth].text}{INFORMATION_CLOSE}"
-    if event.source in _FIXED:
-        return _FIXED[event.source]
     if tokenizer is not None:
         return tokenizer.decode(list(event.ids), skip_special_tokens=False)
+    if event.source in _FIXED:
+        return _FIXED[event.source]
     if event.source is Source.PROMPT:
         return record.question
     return f"({len(event.ids)} tokens)"

@@ -76,7 +76,7 @@ class Environment:
         conditions: str = "",
     ) -> "Environment":
         """The environment with the agent, oracle and rewards of `settings`."""
-        texts = EpisodeTexts.of(tokenizer)
+        texts = EpisodeTexts.of(tokenizer, settings.agent.protocol)
         return cls(policy, search, oracle, texts, settings.agent, settings.oracle, settings.rewards, conditions)
 
     async def play(self, question: Question, prompt: Sequence[int] | None = None) -> Played:

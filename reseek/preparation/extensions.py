@@ -1,0 +1,33 @@
+"""A check of the classes that a configuration names, before anything starts."""
+
+from reseek.agent.context_policies import context_policy
+from reseek.agent.prompts import instructions
+from reseek.agent.protocol import protocol
+from reseek.config.agent import Prompt
+from reseek.config.settings import Settings, TrainSettings
+from reseek.errors import InputError
+from reseek.registry import ENGINES, ESTIMATORS, ORACLES, TERMS, configured
+
+
+def check_extensions(settings: Settings) -> None:
+    """Raises InputError for texts that are wrong, and for a class that can't be imported, lacks what is needed, or is
+    given wrong options."""
+    instructions(Prompt.FULL, settings.agent.method, "", 0, protocol(settings.agent.protocol))
+    context_policy(settings.agent)
+    for term in settings.rewards.terms:
+        TERMS.make(term.name, term.options, "rewards.terms")
+    oracle = ORACLES.find(settings.oracle.name)
+    if not hasattr(oracle, "of"):
+        configured(oracle, settings.oracle.options, "oracle.options")
+    engine = ENGINES.find(settings.search.name)
+    if not hasattr(engine, "of"):
+        configured(engine, settings.search.options, "search.options")
+    elif settings.search.options:
+        raise InputError(f"search.options: {settings.search.name} has none; its keys are those of `search` itself")
+    if isinstance(settings, TrainSettings):
+        algo = settings.algo
+        estimator = ESTIMATORS.find(algo.estimator)
+        if not hasattr(estimator, "of"):
+            configured(estimator, algo.options, "algo.options")
+        elif algo.options:
+            raise InputError(f"algo.options: {algo.estimator} has none; its keys are those of `algo` itself")
