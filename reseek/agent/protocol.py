@@ -111,8 +111,8 @@ def read_protocol(path: Path) -> Protocol:
         hint = f"; keys: {', '.join(Protocol.model_fields)}" if "Extra inputs" in problem else ""
         raise InputError(f"{path}: {problem}{hint}") from None
     for key, text in _texts(read):
-        if problem := _problem(key.partition(".")[0], text):
-            raise InputError(f"{path}: {key}: {problem}")
+        if wrong := _problem(key.partition(".")[0], text):
+            raise InputError(f"{path}: {key}: {wrong}")
     return read
 
 

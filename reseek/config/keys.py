@@ -115,6 +115,8 @@ def _kind_name(kind: Any, field: FieldInfo) -> str:
         return ", ".join(str(value.value) for value in kind)
     if get_origin(kind) in (list, tuple):
         return "list"
+    if get_origin(kind) in (Union, UnionType):
+        return "; or ".join(_kind_name(part, field) for part in get_args(kind))
     pattern = next((m.pattern for m in field.metadata if getattr(m, "pattern", None)), None)
     if pattern is not None:
         return ", ".join(pattern.strip("^$()").split("|"))

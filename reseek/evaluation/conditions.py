@@ -57,15 +57,7 @@ class Conditions(BaseModel):
     def written(self) -> dict[str, Any]:
         """The plain values, without keys that later versions added and that are not set: results of earlier versions
         keep their hash."""
-        values = self.model_dump(mode="json")
-        for group, key in _LATER_KEYS:
-            if not values[group][key]:
-                del values[group][key]
-        del values["agent"]["protocol"]  # its texts count, not their file: `protocol`
-        for key in ("protocol", "retriever_options"):
-            if values[key] is None:
-                del values[key]
-        return values
+        return _without_unset(self.model_dump(mode="json"))
 
     @property
     def hash(self) -> str:
@@ -115,7 +107,7 @@ def check_folder(folder: Path, conditions: Conditions) -> None:
         found = json.loads(path.read_text(encoding="utf-8"))
     except ValueError:
         raise InputError(f"{path}: is not JSON; name another run.dir") from None
-    flat_found, flat_wanted = _flat(found), _flat(wanted)
+    flat_found, flat_wanted = _flat(_without_unset(found)), _flat(wanted)
     for key in sorted(flat_found.keys() | flat_wanted.keys()):
         if flat_found.get(key) != flat_wanted.get(key):
             raise InputError(
@@ -125,7 +117,20 @@ def check_folder(folder: Path, conditions: Conditions) -> None:
 
 
 def write_conditions(folder: Path, conditions: Conditions) -> None:
-    write_json(folder / FILE, conditions.model_dump(mode="json"))
+    write_json(folder / FILE, conditions.written)
+
+
+def _without_unset(values: dict[str, Any]) -> dict[str, Any]:
+    groups = {key: dict(value) if isinstance(value, dict) else value for key, value in values.items()}
+    for group, key in _LATER_KEYS:
+        if isinstance(groups.get(group), dict) and not groups[group].get(key):
+            groups[group].pop(key, None)
+    if isinstance(groups.get("agent"), dict):
+        groups["agent"].pop("protocol", None)  # its texts count, not their file: `protocol`
+    for key in ("protocol", "retriever_options"):
+        if groups.get(key) is None:
+            groups.pop(key, None)
+    return groups
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:

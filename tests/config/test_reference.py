@@ -37,7 +37,7 @@ def test_every_key_of_a_group_has_its_row():
 @pytest.mark.parametrize(
     ("path", "default", "values"),
     [
-        ("agent.context", "drop", "drop, strict, keep"),
+        ("agent.context", "drop", "drop, strict, keep; or text"),
         ("agent.deadline_s", None, "number, > 0; or null"),
         ("algo.gamma", 1.0, "number, > 0, <= 1"),
         ("sft.engine", "vllm", "vllm, transformers"),

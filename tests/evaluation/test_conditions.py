@@ -2,10 +2,11 @@
 
 import pytest
 
+from corpora.atomic import write_json
 from reseek.config.oracle import OracleConfig
 from reseek.config.rewards import RewardConfig
 from reseek.errors import InputError
-from reseek.evaluation.conditions import claim_folder
+from reseek.evaluation.conditions import check_folder, write_conditions
 from tests.support.reports import conditions
 
 
@@ -28,7 +29,10 @@ def test_what_is_set_is_in_the_hash(tmp_path):
     assert len({one.hash for one in [plain, *others]}) == 5
     moved = plain.model_copy(update={"agent": plain.agent.model_copy(update={"protocol": "elsewhere.yaml"})})
     assert moved.hash == plain.hash
-    claim_folder(tmp_path, plain)
-    claim_folder(tmp_path, plain)
+    check_folder(tmp_path, plain)
+    write_conditions(tmp_path, plain)
+    check_folder(tmp_path, plain)
+    write_json(tmp_path / "conditions.json", plain.model_dump(mode="json"))  # with the keys that are not set
+    check_folder(tmp_path, plain)
     with pytest.raises(InputError, match="holds results of other conditions .protocol was None, is now 'a'"):
-        claim_folder(tmp_path, others[2])
+        check_folder(tmp_path, others[2])

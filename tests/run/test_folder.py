@@ -6,6 +6,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from corpora.atomic import write_text
+from reseek.errors import InputError
 from reseek.run.folder import open_run, versions
 
 
@@ -13,7 +14,7 @@ def test_a_runs_folder_says_what_ran(tmp_path):
     config = OmegaConf.create({"a": 1, "b": "${a}"})
     open_run(tmp_path / "deep" / "run", config, seed=7)
     folder = tmp_path / "deep" / "run"
-    assert sorted(path.name for path in folder.iterdir()) == ["config.yaml", "versions.json"]
+    assert sorted(path.name for path in folder.iterdir()) == ["config.yaml", "protocol.yaml", "versions.json"]
     assert OmegaConf.to_container(OmegaConf.load(folder / "config.yaml")) == {"a": 1, "b": 1}
     assert json.loads((folder / "versions.json").read_text()) == {"seed": 7, **versions()}
     assert {"python", "machine", "reseek"} <= set(versions())
@@ -28,3 +29,13 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path):
     assert path.read_text(encoding="utf-8") == "első"
     write_text(path, "second")
     assert path.read_text() == "second"
+
+
+def test_a_runs_folder_keeps_the_environments_texts_and_takes_no_others(tmp_path):
+    folder = tmp_path / "run"
+    open_run(folder, OmegaConf.create({"agent": {"protocol": "reseek"}}), seed=7)
+    (tmp_path / "same.yaml").write_text((folder / "protocol.yaml").read_text())
+    open_run(folder, OmegaConf.create({"agent": {"protocol": str(tmp_path / "same.yaml")}}), seed=7)
+    (tmp_path / "other.yaml").write_text("extends: reseek\nnotice: Answer now.\n")
+    with pytest.raises(InputError, match="agent.protocol: .*protocol.yaml holds other texts; name another run.dir"):
+        open_run(folder, OmegaConf.create({"agent": {"protocol": str(tmp_path / "other.yaml")}}), seed=7)

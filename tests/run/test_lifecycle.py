@@ -62,7 +62,7 @@ def test_a_run_writes_what_it_is_and_leaves_nothing_else(opened, config, tmp_pat
         run.write_card({"a": 1})
         assert (run.folder / FILE).is_file() and len(list((tmp_path / "temp").iterdir())) == 1
         assert os.environ[processes.RUN_VARIABLE] == run.run_id
-    assert set(contents(run.folder)) == {"config.yaml", "versions.json", "x.log", "result.json"}
+    assert set(contents(run.folder)) == {"config.yaml", "protocol.yaml", "versions.json", "x.log", "result.json"}
     assert (run.folder / "x.log").read_text() == "noise\nmore noise\n"
     said = capfd.readouterr()
     assert f"run folder {run.folder}\nlog {run.log}\nshown\n" == said.out and said.err == ""
@@ -218,5 +218,5 @@ def test_a_signal_ends_a_run_that_cleans_up(config, tmp_path, number):
     run.send_signal(number)
     assert run.wait(30) not in (0, None)
     run.stdout.close()
-    assert sorted(contents(tmp_path / "run")) == ["config.yaml", "versions.json"]
+    assert sorted(contents(tmp_path / "run")) == ["config.yaml", "protocol.yaml", "versions.json"]
     assert list((tmp_path / "temp").iterdir()) == []
