@@ -30,7 +30,7 @@ oracle.threshold run.dir run.cache run.seed run.check_only""".split()
 TRAIN = Page(
     command="train",
     config="train",
-    settings="Settings",
+    settings="TrainSettings",
     what="Train a search agent with GRPO, REINFORCE or PPO on verl, Ray and vLLM. Without overrides: the quick start, "
     "16 GRPO steps of the embedded model in the embedded world, a few minutes on a CPU.",
     examples=(
@@ -61,7 +61,7 @@ TRAIN = Page(
 SFT = Page(
     command="sft",
     config="train",
-    settings="Settings",
+    settings="SftSettings",
     what="Train a search agent by imitation of episodes: an expert's (sft=scripted), recorded ones (sft=recorded), or "
     "the policy's own right ones (sft=sampled). Usually before `reseek train`.",
     examples=(
@@ -87,7 +87,7 @@ SFT = Page(
 EVAL = Page(
     command="eval",
     config="eval",
-    settings="Settings",
+    settings="EvalSettings",
     what="Evaluate a search agent on question sets: exact match with 95 % intervals, judge accuracy, searches, and the "
     "share of questions that the corpus can answer. Writes result.md, result.json and one record per episode.",
     examples=(
@@ -160,7 +160,8 @@ def show(page: Page) -> None:
         ("run.check_only=true", "check configuration and input, make what is missing, start nothing"),
         ("-m KEY=A,B", "a sweep: one run per value"),
         ("--config-dir FOLDER", "your own folder of configurations, searched beside the built-in one"),
-        (page.docs, "how it works, and every key"),
+        (page.docs, "how it works"),
+        ("docs/reference.md", "every key"),
     ):
         table.add_row(Text(words, style="cyan"), Text(what))
     block(table)

@@ -1,5 +1,6 @@
 """Commands whose arguments are Hydra's: overrides (`algo.steps=50`) and Hydra's own flags (`-m`, `--cfg job`)."""
 
+import importlib.util
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -29,6 +30,8 @@ def run_hydra(command: str, config_name: str, words: Sequence[str], task: Callab
     for word in words:
         if word.startswith("-") and word.partition("=")[0] not in _FLAGS:
             raise InputError(f"reseek {command}: no such option: {word.partition('=')[0]}; see reseek {command} --help")
+    if config_name == "train" and importlib.util.find_spec("verl") is None:
+        raise ModuleNotFoundError("verl", name="verl")  # else Hydra would print a page of its own
     start_command()
     import hydra
     from hydra.errors import HydraException

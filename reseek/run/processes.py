@@ -11,11 +11,8 @@ from pathlib import Path
 import psutil
 
 from reseek.run.machine import started
+from reseek.run.marks import FOLDER_VARIABLE, RUN_VARIABLE
 
-RUN_VARIABLE = "RESEEK_RUN"
-"""The run's id."""
-FOLDER_VARIABLE = "RESEEK_RUN_FOLDER"
-"""The run's folder, absolute."""
 _SHM = Path("/dev/shm")
 _GRACE_SECONDS = 8.0
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from reseek.config.policy import PolicySource
 from reseek.config.run import ClusterSettings
 from reseek.config.settings import Settings
-from reseek.run.processes import FOLDER_VARIABLE, RUN_VARIABLE
+from reseek.run.marks import FOLDER_VARIABLE, RUN_VARIABLE
 
 SEED_VARIABLE = "RESEEK_SEED"
 """The run's seed, for every process that loads verl (reseek/training/verl_plugin/plugin.py)."""
