@@ -162,7 +162,7 @@ def test_however_often_one_injects_the_bases_segments_stay_apart(base, tmp_path)
 
 def test_a_replaced_passage_is_the_new_one_only(base, tmp_path):
     new = [Passage(id="p3", title="zzz", text="unheard words"), *NEW[:2]]
-    with pytest.raises(InputError, match=r"new.jsonl:1: .* has a passage 'p3' already.*--replace"):
+    with pytest.raises(InputError, match=r"new.jsonl:1: .* already has a passage 'p3'.*--replace"):
         inject(base, write(tmp_path / "new.jsonl", new), tmp_path / "v2")
     assert not (tmp_path / "v2").exists() and not leftovers(tmp_path)
     manifest = inject(base, new, tmp_path / "v2", replace=True)
@@ -249,7 +249,7 @@ def test_an_append_with_other_storing_flags_is_no_silent_loss(copy, tmp_path):
     manifest = read_manifest(copy)
     wrong = manifest.model_copy(update={"storing": Storing(positions=True)})
     (copy / MANIFEST_NAME).write_text(wrong.model_dump_json())
-    with pytest.raises(InputError, match="Lucene took 0 of 30 passages"):
+    with pytest.raises(InputError, match="Lucene indexed only 0 of 30 passages"):
         inject(copy, NEW, tmp_path / "v2")
     assert not (tmp_path / "v2").exists() and not leftovers(tmp_path)
 
@@ -259,7 +259,7 @@ def test_adding_an_id_again_doubles_it_in_lucene_but_not_here(copy, tmp_path):
     with indexer(doubled, storing=Storing(), threads=1, append=True) as lucene:
         assert add_passages(lucene, PASSAGES[:1]) == 1
     assert count_documents(doubled) == len(PASSAGES) + 1
-    with pytest.raises(InputError, match="has a passage 'p0' already"):
+    with pytest.raises(InputError, match="already has a passage 'p0'"):
         inject(copy, PASSAGES[:1], tmp_path / "v2")
     assert inject(copy, PASSAGES[:1], tmp_path / "v2", replace=True).passages == len(PASSAGES)
 
@@ -354,6 +354,6 @@ def test_the_command_line(base, tmp_path):
     removed = invoke(app, ["remove", str(tmp_path / "v2"), *ids, str(tmp_path / "v3")])
     assert removed.exit_code == 0 and "226 passages" in removed.output and "4 removed" in removed.output, removed.output
     told = " ".join(invoke(app, ["info", str(tmp_path / "v3")]).output.split())
-    assert "30 added from new.jsonl" in told and "4 removed" in told and "4 deleted ones" in told
+    assert "30 added from new.jsonl" in told and "4 removed" in told and "4 deleted passages" in told
     again = invoke(app, ["inject", str(base), new, str(tmp_path / "v2")])
     assert again.exit_code == 2 and again.stderr.startswith("error: ") and again.stderr.count("\n") == 1

@@ -67,7 +67,8 @@ def test_every_sampled_token_is_trained(run):
 def test_grpo_gives_a_session_one_advantage(grpo):
     for step in grpo.steps():
         for group in by_question(grpo.sessions(step)).values():
-            totals = torch.tensor([s.training.answer_reward + s.training.judge_reward for s in group], dtype=torch.float64)
+            rewards = [s.training.answer_reward + s.training.judge_reward for s in group]
+            totals = torch.tensor(rewards, dtype=torch.float64)
             expected = (totals - totals.mean()) / (totals.std() + 1e-6)
             for session, advantage in zip(group, expected.tolist(), strict=True):
                 for segment in session.segments:
