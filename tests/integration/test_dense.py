@@ -171,7 +171,7 @@ def test_ensure_takes_what_is_there_and_refuses_what_differs(index, corpus, tmp_
         (DenseSpec(passage_prefix="passage: "), "passage prefix"),
         (DenseSpec(faiss=FaissType.HNSW), "faiss type"),
     ):
-        with pytest.raises(InputError, match=f"another {says}"):
+        with pytest.raises(InputError, match=f"{says} .*in its manifest but .* was requested"):
             ensure_dense(corpus, index, other)
     small = write(tmp_path / "small.jsonl", PASSAGES[:3])
     with pytest.raises(InputError, match="holds another corpus"):

@@ -199,9 +199,9 @@ def test_the_command_line(flat, passages, model, tmp_path):
     mine = str(tmp_path / "mine")
     given = ["adopt", str(flat), "--encoder", model, "--max-length", str(LENGTH)]
     for more, says in (
-        ([], "add --passages"),
-        (["--passages", str(passages)], "add --into"),
-        (["--passages", str(passages), "--into", mine, "--k1", "1"], "--k1: applies to BM25 only"),
+        ([], "--passages is needed"),
+        (["--passages", str(passages)], "--into is needed"),
+        (["--passages", str(passages), "--into", mine, "--k1", "1"], "--k1: is for BM25"),
     ):
         refused = invoke(app, [*given, *more])
         assert refused.exit_code == 2 and says in refused.stderr
