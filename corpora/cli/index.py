@@ -159,7 +159,7 @@ def adopt(
         manifest = adopt_dense(index, passages, into, spec, form=format, overwrite=overwrite)
     else:
         named = {*DENSE_OPTIONS, "passages", "format"} & context.params.keys()
-        refuse_given(context, sorted(named), f"is for a faiss file; {index} is none")
+        refuse_given(context, sorted(named), f"is for a faiss file, which {index} is not")
         manifest = adopt_index(index, into=into, k1=k1, b=b, overwrite=overwrite)
     print(f"{into or index}: {sized(manifest)}, adopted in {time.monotonic() - started:.1f} s")
 
