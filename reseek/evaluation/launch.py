@@ -33,6 +33,7 @@ from reseek.rollout.engines import check_replicas, load_tokenizer, open_environm
 from reseek.rollout.environment import Environment, Player
 from reseek.rollout.records import EpisodeRecord
 from reseek.rollout.runner import done_records, episodes_file, run_sets
+from reseek.run.entry_points import check_entry_points
 from reseek.run.folder import Kind, versions
 from reseek.run.lifecycle import Run
 from reseek.run.terminal import plain
@@ -70,6 +71,8 @@ def evaluate(config: DictConfig, engines: Engines | None = None) -> Path:
     agent = settings.agent
     check_budgets(agent, agent.prompt_tokens, agent.response_tokens, agent.prompt_tokens + agent.response_tokens)
     check_replicas(settings)
+    if engine_name(settings) == "vllm":
+        check_entry_points()
     with Run(settings, Kind.EVALUATION, log="eval.log", within=engines.run if engines else None) as run:
         run.check_free()
         inputs = _checked(settings)

@@ -33,6 +33,7 @@ from reseek.questions.record import Question, read_questions
 from reseek.rollout.engines import load_tokenizer, opened_policy, opened_search
 from reseek.rollout.environment import Environment
 from reseek.rollout.records import EpisodeRecord, whole_lines
+from reseek.run.entry_points import check_entry_points
 from reseek.run.folder import Kind
 from reseek.run.lifecycle import Run
 from reseek.run.terminal import undisturbed
@@ -56,6 +57,8 @@ def train(config: DictConfig) -> Path:
     check_trainable(settings)
     check_budgets(agent, agent.prompt_tokens, agent.response_tokens, agent.prompt_tokens + agent.response_tokens)
     check_batches(sft, settings.cluster.gpus_per_node)
+    if sft.source is EpisodeSource.SAMPLED and sft.engine == "vllm":
+        check_entry_points()
     with Run(settings, Kind.SFT, log="sft.log") as run:
         run.check_free()
         material = _checked(settings)

@@ -27,6 +27,7 @@ from reseek.preparation.prepare import Prepared, prepare
 from reseek.questions.provenance import write_manifests
 from reseek.run.checkpoint_layout import newest_huggingface
 from reseek.run.command import require_platform
+from reseek.run.entry_points import check_entry_points
 from reseek.run.folder import Kind
 from reseek.run.lifecycle import Run
 from reseek.training.checkpoints import read_best, resume_step
@@ -42,6 +43,7 @@ def train(config: DictConfig) -> Path:
     """Check, prepare, train. Returns the run's folder (with `run.check_only` it is not made and nothing is started).
     Raises InputError for bad input before anything is started, and RunFailed when the run ends early."""
     settings = load_settings(config, TrainSettings)
+    check_entry_points()
     check_trainable(settings)
     check_budgets(
         settings.agent,
