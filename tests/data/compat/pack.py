@@ -24,7 +24,7 @@ ARCHIVES = {
     "killed": ("killed", "sft-conditions.json"),
     "corpora": ("passages.jsonl", "index", "dense"),
     "fiction": ("questions.jsonl", "fiction/base", "fiction/index", "fiction/release"),
-    "questions": ("nq.parquet", "flashrag", "cache/questions"),
+    "questions": ("nq.parquet", "questions.jsonl", "flashrag", "cache/questions"),
     "oracle": ("pairs.jsonl", "scores.sqlite", "calibration"),
 }
 LEFT_OUT = ("*.log", "*.png", "*.html", "events.out.tfevents.*", "training_args.bin")
