@@ -70,7 +70,7 @@ def _check_folder(index: Path) -> None:
     if not index.is_dir():
         raise InputError(f"{index}: no such folder")
     if (index / MANIFEST_NAME).exists():
-        raise InputError(f"{index}: has a {MANIFEST_NAME} already; see: reseek corpus info {index}")
+        raise InputError(f"{index}: already has a {MANIFEST_NAME}; see: reseek corpus info {index}")
     if not any(index.glob("segments_*")):
         raise InputError(f"{index}: is not a Lucene index (no file segments_N); name the folder that contains one")
     if folders := sorted(path.name for path in index.iterdir() if path.is_dir()):

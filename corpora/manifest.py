@@ -156,7 +156,7 @@ def read_manifest(index_dir: str | Path) -> Manifest:
     kind, content = manifest_content(index_dir)
     if kind is not Kind.LUCENE:
         raise InputError(
-            f"{index_dir}: is a {kind} index, and this is for BM25 indexes only; build one with: "
+            f"{index_dir}: is a {kind} index, but a BM25 index is needed; build one with: "
             "reseek corpus build CORPUS FOLDER"
         )
     return parsed_manifest(index_dir, content, Manifest)

@@ -125,7 +125,7 @@ def configured(found: type, options: Mapping[str, Any], where: str) -> Any:
         known = {field.name for field in dataclasses.fields(found) if field.init}
     else:
         if options:
-            raise InputError(f"{where}: {found.__name__} takes no options: it is no pydantic model or dataclass")
+            raise InputError(f"{where}: {found.__name__} takes no options: make it a pydantic model or a dataclass")
         return found()
     if unknown := sorted(set(options) - known):
         listed = f"known: {', '.join(sorted(known))}" if known else "it has none"

@@ -35,7 +35,7 @@ def main(
     """Does held-out exact match rise when the embedded model is trained, and only then?
 
     Runs the quick start (reseek train) with several seeds; the same from an ordinary half-trained start, which
-    nobody handicapped; with the verdicts' reward alone; and controls: learning rate 0, rewards dealt out at random,
+    is not handicapped; with the verdicts' reward alone; and controls: learning rate 0, rewards assigned at random,
     oracle labels flipped at random (with the answer's reward and without). Each run is evaluated before and at its
     fixed last step on test questions (no checkpoint is chosen); the first one also with every turn budget from 0 to 4.
 

@@ -1,6 +1,6 @@
 """The runs of the curves, by the commands that a user types, and the reading of their results.
 
-Invariant: a curve's `curve.json` is written last, so that a benchmark that was broken off goes on with the curves it
+Invariant: a curve's `curve.json` is written last, so an interrupted benchmark resumes with the curves that it
 has not finished; every number is read from `metrics.jsonl` of `reseek train` or `result.json` of `reseek eval`.
 """
 

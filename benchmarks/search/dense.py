@@ -1,7 +1,6 @@
 """The dense part: our service against one that encodes and searches one query after another, over the same index.
 
-The index of the small corpus is built once (MiniLM: some six minutes on two idle cores) and kept in the cache. Knows
-nothing of how systems are measured (`benchmarks.search.measure`).
+The index of the small corpus is built once (MiniLM: some six minutes on two idle cores) and kept in the cache.
 """
 
 from pathlib import Path

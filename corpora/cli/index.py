@@ -91,7 +91,7 @@ def build(
     started = time.monotonic()
     manifest: AnyManifest
     if dense:
-        refuse_given(context, LUCENE_OPTIONS, "is for BM25; leave it out with --dense")
+        refuse_given(context, LUCENE_OPTIONS, "applies to BM25 only; remove it or --dense")
         spec = DenseSpec(
             encoder=encoder,
             query_prefix=query_prefix,
@@ -106,7 +106,7 @@ def build(
         )
         manifest = build_dense(corpus, index, spec, form=format, shards=shards, overwrite=overwrite)
     else:
-        refuse_given(context, DENSE_OPTIONS, "is for dense indexes; add --dense")
+        refuse_given(context, DENSE_OPTIONS, "applies to dense indexes only; add --dense")
         threads = threads if threads is not None else min(MOST_THREADS, os.cpu_count() or 1)
         manifest = build_index(corpus, index, form=format, k1=k1, b=b, threads=threads, overwrite=overwrite)
     print(f"{index}: {sized(manifest)}, built in {time.monotonic() - started:.1f} s")
@@ -144,10 +144,10 @@ def adopt(
     started = time.monotonic()
     manifest: AnyManifest
     if index.is_file():
-        refuse_given(context, ("k1", "b"), "is for BM25; leave it out for a faiss file")
+        refuse_given(context, ("k1", "b"), "applies to BM25 only; remove it for a faiss file")
         for option, value in (("--passages", passages), ("--into", into)):
             if value is None:
-                raise InputError(f"{index}: is a file; to adopt it as a faiss index, {option} is needed as well")
+                raise InputError(f"{index}: is a file; to adopt it as a faiss index, add {option}")
         spec = DenseSpec(
             encoder=encoder,
             query_prefix=query_prefix,
@@ -159,7 +159,7 @@ def adopt(
         manifest = adopt_dense(index, passages, into, spec, form=format, overwrite=overwrite)
     else:
         named = {*DENSE_OPTIONS, "passages", "format"} & context.params.keys()
-        refuse_given(context, sorted(named), f"is for a faiss file, which {index} is not")
+        refuse_given(context, sorted(named), f"applies to a faiss file only; {index} is a folder")
         manifest = adopt_index(index, into=into, k1=k1, b=b, overwrite=overwrite)
     print(f"{into or index}: {sized(manifest)}, adopted in {time.monotonic() - started:.1f} s")
 

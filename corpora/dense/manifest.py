@@ -105,7 +105,7 @@ def read_dense_manifest(index_dir: str | Path) -> DenseManifest:
     kind, content = manifest_content(index_dir)
     if kind is not Kind.DENSE:
         raise InputError(
-            f"{index_dir}: is a BM25 index, and this is for dense ones only; build one with: "
+            f"{index_dir}: is a BM25 index, but a dense one is needed; build one with: "
             "reseek corpus build CORPUS FOLDER --dense"
         )
     return parsed_manifest(index_dir, content, DenseManifest)

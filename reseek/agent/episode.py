@@ -5,8 +5,7 @@ whatever it says; text is decoded from token ids only to be parsed and is never 
 `reseek.agent.search_o1`, is a call on a prompt of its own and kept with its observation.) A failed search or endpoint
 ends the episode as FAILED: it is never an observation.
 
-`agent.method` says which actions are legal. Knows nothing of the engine behind the policy, of the retriever, of gold
-answers, oracles or rewards.
+`agent.method` says which actions are legal.
 """
 
 import time
@@ -329,7 +328,7 @@ class _Run:
 
 @dataclass(frozen=True)
 class _Pending:
-    """Where the unjudged observation stands in the context, and where the call that asked for it began."""
+    """The position of the unjudged observation in the context, and where the call that asked for it began."""
 
     before_search: int
     start: int

@@ -2,7 +2,7 @@
 
 Invariant: `parse` reads a text as a legal action only if that text holds a complete `<tag>content</tag>` of a policy
 action whose content holds no tag of an action or of the environment, before any such tag. `neutralise` returns a text
-in which `parse` finds no tag at all, whatever came in. Knows nothing of tokens, budgets, whose turn it is, or rewards.
+in which `parse` finds no tag at all, whatever came in.
 """
 
 import re
@@ -114,8 +114,8 @@ def neutralise(text: str, control_tokens: Sequence[str] = ()) -> str:
     """Untrusted text made harmless: no action tag, no tag look-alike, no chat-template control token survives.
 
     `control_tokens` are the strings of the policy tokenizer's own control tokens. Angle brackets of a tag become round
-    ones, so a reader still sees what stood there. Characters of format (Cf), controls and private ones are removed:
-    they are invisible and could split a tag. It holds for the text as it stands and for what Unicode normalisation,
+    ones, so a reader still sees what was there. Characters of format (Cf), controls and private ones are removed:
+    they are invisible and could split a tag. It holds for the text as it is and for what Unicode normalisation,
     lower case or stripped accents make of it, as a tokenizer may do before it looks for its tokens. Idempotent.
     """
     if text.isascii():
@@ -146,14 +146,14 @@ def _dangers(control_tokens: tuple[str, ...]) -> re.Pattern[str]:
 
 
 def _defuse(text: str, dangers: re.Pattern[str]) -> str:
-    """The text with each danger that stands in its folded form replaced, once."""
+    """The text with each danger in its folded form replaced, once."""
     ends: Sequence[int]
     if text.isascii():
         folded, ends = text.lower(), range(1, len(text) + 1)
     else:
         parts = [_fold(char) for char in text]
         folded, ends = "".join(parts), list(accumulate(map(len, parts)))
-    # Character i of `text` is what stands before position ends[i] of `folded`.
+    # Character i of `text` is what precedes position ends[i] of `folded`.
     safe: list[str] = []
     done = 0
     for match in dangers.finditer(folded):

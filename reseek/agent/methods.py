@@ -2,7 +2,7 @@
 
 Invariant: a method is its row here and its instructions (`reseek.agent.prompts`); all share the state machine, the
 budgets, the form of observations and the parser, so that a difference between two of them is a difference of method.
-Knows nothing of tokens, engines or prompts' words. """
+"""
 
 from enum import Enum
 

@@ -2,7 +2,7 @@
 
 Invariant: it is a call on a prompt of its own (one user turn), never part of the trajectory: its tokens are sampled in
 a context that the trajectory does not hold, so they are kept with the observation and trained nowhere. Its text was
-made of untrusted passages and is untrusted again. Knows nothing of budgets of turns or of what is done with the text.
+made of untrusted passages and is untrusted again.
 """
 
 from dataclasses import dataclass

@@ -23,7 +23,7 @@ class Control(Enum):
     NONE = "none"
     """Nothing."""
     PERMUTED_REWARDS = "permuted_rewards"
-    """Rewards are dealt out anew among the sessions of each question: nothing can be learnt from them."""
+    """Rewards are shuffled among the sessions of each question: nothing can be learnt from them."""
 
 
 class Schedule(Enum):
@@ -32,7 +32,7 @@ class Schedule(Enum):
     SYNC = "sync"
     """Sample a whole batch with the newest weights, then train on it."""
     COLOCATE_ASYNC = "colocate_async"
-    """Sampling runs a batch ahead and goes on across weight updates, on the same GPUs."""
+    """Sampling runs one batch ahead and continues across weight updates, on the same GPUs."""
 
 
 class AlgoSettings(Section):

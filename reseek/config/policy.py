@@ -31,10 +31,10 @@ class EndpointApi(Enum):
 
 
 class Continuation(Enum):
-    """How the endpoint is told to go on where the assistant's text ends."""
+    """How the endpoint is asked to continue the assistant's text."""
 
     CONTINUE = "continue"
-    """By flags of the request that vLLM and SGLang know: the reply goes on exactly there, stop strings included."""
+    """By flags of the request that vLLM and SGLang know: the reply continues exactly there, stop strings included."""
     PLAIN = "plain"
     """The assistant's text is the last message and nothing more is said: what the server makes of it is its own."""
 

@@ -21,7 +21,7 @@ KNOWN_SETS = ("nq", "triviaqa", "popqa", "hotpotqa", "2wikimultihopqa", "musique
 
 
 class QuestionSource(Section):
-    """Where a set comes from; a file's name alone stands for `{path: NAME}`. What is not a .jsonl file or a release is
+    """Where a set comes from; a file's name alone means `{path: NAME}`. What is not a .jsonl file or a release is
     converted once and kept in the cache (reseek/questions)."""
 
     path: str | None = Field(None, description="a file (.jsonl, .jsonl.gz, .json, .parquet), or a release's folder")

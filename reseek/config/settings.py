@@ -56,20 +56,20 @@ class Settings(Section):
 
 
 class EvalSettings(Settings):
-    """An evaluation's settings: `python eval.py`."""
+    """The settings of `reseek eval`."""
 
     evaluation: EvaluationSettings
 
 
 class TrainSettings(Settings):
-    """A training run's settings: `python train.py`, stage=rl."""
+    """The settings of `reseek train`."""
 
     algo: AlgoSettings
     watch: WatchSettings = WatchSettings()
 
 
 class SftSettings(Settings):
-    """An imitation run's settings: `python train.py stage=sft`."""
+    """The settings of `reseek sft`."""
 
     sft: ImitationSettings
 

@@ -33,7 +33,7 @@ class ImitationSettings(Section):
     source: EpisodeSource = Field(EpisodeSource.SCRIPTED, description="scripted, recorded or sampled")
     files: tuple[str, ...] = Field((), description="recorded: files of episodes or rollouts; a folder: its *.jsonl")
     carelessness: float = Field(0.4, ge=0, le=1, description="scripted: how often the first query of a hop is poor")
-    laziness: float = Field(0.05, ge=0, le=1, description="scripted: how often a Yes stands where No is right")
+    laziness: float = Field(0.05, ge=0, le=1, description="scripted: how often the expert says Yes where No is right")
     samples: int = Field(4, ge=1, description="sampled: episodes per question")
     engine: str = Field("vllm", pattern="^(vllm|transformers)$", description="sampled: what samples")
     temperature: float = Field(1.0, ge=0, description="sampled: of the policy")

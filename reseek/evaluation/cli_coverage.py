@@ -1,4 +1,4 @@
-"""The command that tells what a corpus can answer: coverage."""
+"""`reseek corpus coverage`: which questions a corpus can answer."""
 
 from pathlib import Path
 from typing import Annotated

@@ -132,7 +132,7 @@ def _warn_of_other_corpora(prepared: Prepared, console: Console) -> None:
         if manifest.corpus is not None and manifest.corpus != searched:
             console.print(
                 f"warning: {manifest.name}: the corpus is not the one of the release (its documents injected into its "
-                "base): recall tells how much of it is missing",
+                "base): recall shows how much of it is missing",
                 highlight=False,
                 markup=False,
                 soft_wrap=True,

@@ -1,6 +1,6 @@
 """What a user sees of an evaluation: a bar per set with its exact matches so far and the time left.
 
-Invariant: it only shows what it was told. Knows nothing of engines or files.
+Invariant: it shows only what was reported to it.
 """
 
 from collections.abc import Mapping

@@ -1,9 +1,9 @@
-"""Play a recorded episode again up to one verdict, give the verdict that is wanted, let the policy go on from there.
+"""Replay a recorded episode up to one verdict, replace the verdict, and let the policy continue from there.
 
-The evaluation's own environment plays: its policy first says what was recorded, its search is asked the same
-queries again. Invariant: the context in which the live policy first speaks is, but for the verdict's own tokens and
-what they do, the recorded one; where the search no longer brings what it brought (or the verdict can't be put), the
-step is not replayed and says why: it is no result. Knows nothing of metrics or files.
+The evaluation's own environment plays: its policy first says what was recorded, its search is asked the same queries
+again. Invariant: the context in which the live policy first speaks is, but for the verdict's own tokens and what they
+do, the recorded one; where the search no longer brings what it brought (or the verdict can't be put), the step is not
+replayed and the reason is recorded.
 """
 
 from collections.abc import Sequence
@@ -77,7 +77,7 @@ class _Prompter:
         if number < len(self._turns) - 1:
             return turn.sample
         if len(self._given) > max_tokens:
-            raise NotReplayed("there is no room for the verdict")
+            raise NotReplayed("the context has no room for the verdict")
         return Sample(self._given)
 
 

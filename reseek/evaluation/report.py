@@ -1,7 +1,7 @@
 """The result of an evaluation for people and programs: a table on the terminal, `result.md`, `result.json`.
 
-Invariant: the three show the same numbers, all of them counted from the records; a number that does not exist is a dash
-(null in JSON), never 0. Knows nothing of how episodes were run.
+Invariant: the three show the same numbers, all of them counted from the records; a number that does not exist is a
+dash (null in JSON), never 0.
 """
 
 from collections.abc import Collection, Mapping, Sequence

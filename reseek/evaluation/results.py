@@ -1,8 +1,7 @@
 """An evaluation's folder, read back and checked: conditions, episodes, and what was found out about them later.
 
 Invariant: nothing is guessed: a folder without conditions or episodes is refused, and so are records of other
-conditions than its own. Every episode that stands in the folder counts, whatever limit the last command had. Knows
-nothing of how results are shown.
+conditions than its own. Every episode in the folder counts, whatever limit the last command had.
 """
 
 import json

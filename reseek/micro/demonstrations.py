@@ -6,7 +6,7 @@ equal and what differed stays different: each row becomes an episode in a world 
 only way to be right.
 
 Renaming makes words by chance, so a demonstration may hold a word that names something in a held-out split; it never
-holds a fact of one. Knows nothing of models or optimisers.
+holds a fact of one.
 """
 
 import asyncio

@@ -1,9 +1,7 @@
 """Imitation: a small model trained on rows of demonstrations, where the expert spoke.
 
 Invariant: the budget is a number of steps, so seed, rows, lesson and number of threads determine the weights on one
-kind of machine. Each row is renamed anew whenever it is drawn (`demonstrations.Renamer`).
-
-Knows nothing of where rows come from, of checkpoints or of reinforcement.
+kind of machine. Each row is renamed whenever it is drawn (`demonstrations.Renamer`).
 """
 
 import random

@@ -6,8 +6,7 @@ both are written into the random weights: in layer 0 one head attends to the tok
 in layer 1 two heads attend to where the present token was the one before, and add what stands there to the output.
 Training then refines an imperfect copier instead of discovering copying.
 
-Invariant: only initial values change, not the architecture: any engine runs the model as a plain Llama. Knows nothing
-of vocabularies, data or training.
+Invariant: only initial values change, not the architecture: any engine runs the model as a plain Llama.
 """
 
 import torch

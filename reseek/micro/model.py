@@ -4,8 +4,6 @@ Invariant: any text encodes and decodes to itself (bytes are the fallback); each
 token, also when special tokens are skipped; a made-up name is one token for each syllable, in every place. The
 vocabulary is written down here, not trained: a trained one splits names irregularly, and then copying them is not
 learnt.
-
-Knows nothing of training, episodes or particular worlds: only of the words all worlds are made of.
 """
 
 import re

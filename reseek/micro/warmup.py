@@ -8,8 +8,8 @@ the checkpoint's name is complete, its manifest written last.
     reseek warmup capable --world WORLD --out CAPABLE
     reseek warmup lazy --world WORLD --start-from CAPABLE --out LAZY
 
-What ships with the project was made by these two (`reseek.micro.checkpoints`). Knows nothing of reinforcement, verl or
-how the checkpoint is served. """
+What ships with the project was made by these two (`reseek.micro.checkpoints`).
+"""
 
 import asyncio
 import hashlib

@@ -1,8 +1,8 @@
 """Each set as a JSONL file of ours: in place where it is one, else converted once and kept in the cache.
 
 Invariant: a folder of the cache that holds a manifest is complete (it is moved there whole), and its questions are
-those of the source it is named after. A file that changed is converted anew; a hub's set is kept until its folder is
-deleted. Knows nothing of how rows are read or of what they mean.
+those of the source it is named after. A file that changed is converted again; a hub's set is kept until its folder is
+deleted.
 """
 
 import hashlib
@@ -99,10 +99,12 @@ def _kept(cache: Path, manifest: SetManifest, key: str, make) -> KnownSet:
         try:
             known = SetManifest.model_validate_json((folder / _MANIFEST).read_text(encoding="utf-8"))
         except ValidationError:
-            raise InputError(f"{folder / _MANIFEST}: is no manifest; delete the folder") from None
+            raise InputError(f"{folder / _MANIFEST}: is not a manifest; delete the folder to rebuild it") from None
         if path.is_file() and file_facts(path) == (known.rows, known.sha256):
             return KnownSet(path, known)
-        raise InputError(f"{path}: is not the file that its {_MANIFEST} tells of; delete the folder")
+        raise InputError(
+            f"{path}: does not match {_MANIFEST} (row count or sha256 differs); delete the folder to rebuild it"
+        )
     made: Converted = make()
     try:
         with new_folder(folder) as building:

@@ -1,8 +1,8 @@
 """Rows of other people's question sets as our questions.
 
-Two layouts are read, by the same few rules: FlashRAG's (`id`, `question`, `golden_answers`, `metadata`) and Search-R1's
-parquet, which is verl's (`data_source`, `prompt`, `reward_model.ground_truth.target`, and FlashRAG's fields beside
-them). Invariant: question and answers stay as they are but for blanks around them. Knows nothing of files.
+Two layouts are read, by the same few rules: FlashRAG's (`id`, `question`, `golden_answers`, `metadata`) and
+Search-R1's parquet, which is verl's (`data_source`, `prompt`, `reward_model.ground_truth.target`, and FlashRAG's
+fields beside them). Invariant: question and answers stay as they are but for blanks around them.
 """
 
 from collections.abc import Iterable, Mapping
@@ -31,7 +31,7 @@ def convert(rows: Iterable[Mapping[str, Any]], name: str, only: str | None = Non
     sources: set[str] = set()
     for number, row in enumerate(rows):
         if not isinstance(row, Mapping):
-            raise InputError(f"row {number}: is no object with fields")
+            raise InputError(f"row {number}: must be a JSON object")
         source = row.get("data_source")
         sources.add(str(source))
         if only is not None and source != only:

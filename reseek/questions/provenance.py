@@ -1,6 +1,6 @@
 """What is known of a question file: where it came from, how many rows, its hash.
 
-Invariant: `sha256` and `rows` are those of the file that the run read. Knows nothing of layouts.
+Invariant: `sha256` and `rows` are those of the file that the run read.
 """
 
 import hashlib

@@ -1,7 +1,7 @@
 """Read the rows of a set from where they are: a hub (through `datasets`), a parquet or JSON file, a release of ours.
 
 Invariant: what can't be read is one line that names the place; nothing is guessed. The hub is reached by `datasets`
-alone, which takes a local folder of the same layout as well. Knows nothing of what rows mean.
+alone, which takes a local folder of the same layout as well.
 """
 
 import gzip
@@ -69,5 +69,5 @@ def release_of(folder: Path) -> ReleaseManifest:
     questions = folder / QUESTIONS
     found = hashlib.sha256(questions.read_bytes()).hexdigest() if questions.is_file() else None
     if found != manifest.files.get(QUESTIONS):
-        raise InputError(f"{questions}: is not the file that {MANIFEST} tells of; make or fetch the release again")
+        raise InputError(f"{questions}: does not match {MANIFEST}; make or fetch the release again")
     return manifest

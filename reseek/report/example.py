@@ -1,4 +1,4 @@
-"""`reseek example --out FOLDER`: a cascading error, as `drop` and as `keep` live through it.
+"""`reseek example --out FOLDER`: a worked example of a cascading error under `drop` and `keep`.
 
 A wrong first passage names a wrong bridge. The policy sees that the passage is wrong and says so; under `drop` it is
 removed before the next query is written, under `keep` it is still in the context and misleads every later step.

@@ -33,8 +33,8 @@ def cover_em(answer: str | None, golden_answers: Sequence[str]) -> float:
 
 
 def cover_match(text: str | None, golden_answers: Sequence[str]) -> float:
-    """1.0 if a gold answer stands in the text at token boundaries, both normalised, else 0.0; an alias of which
-    nothing is left stands nowhere. For passages: "Mali" is not in "normalised"."""
+    """1.0 if the text contains a gold answer at token boundaries, both normalised, else 0.0; an alias that
+    normalises to nothing never counts. For passages: "Mali" is not in "normalised"."""
     if text is None:
         return 0.0
     words = f" {normalise_answer(text)} "

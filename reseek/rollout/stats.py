@@ -1,8 +1,7 @@
 """What is counted of episodes: one flat record an episode, and the ratios over many.
 
 Training, validation and evaluation print the same numbers from the same code. A ratio over nothing is None, never 0.
-FAILED episodes are counted apart and stand in no ratio. Pure: knows nothing of how episodes were run or where numbers
-go.
+FAILED episodes are counted apart and excluded from all ratios. Pure.
 """
 
 from collections.abc import Sequence

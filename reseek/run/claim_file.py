@@ -42,7 +42,7 @@ class OldClaim(BaseModel):
 
 
 class _Probe(BaseModel):
-    """What tells a claim from an old one."""
+    """What distinguishes a claim from an old one."""
 
     machine: Any = None
 
@@ -88,7 +88,7 @@ def read_claim(folder: Path) -> Claim | OldClaim | None:
 
 
 def _text(path: Path) -> str:
-    """Raises OSError for what is no file: a link or a pipe in a folder that came from somebody else."""
+    """Raises OSError for a link or a pipe in a folder that came from somebody else."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     with os.fdopen(descriptor, encoding="utf-8", errors="replace") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):

@@ -58,7 +58,7 @@ def _is_private_folder(path: Path) -> bool:
 
 
 def _read_marker(path: Path) -> Marker:
-    """Raises OSError for a link, ValidationError for a file that is no marker."""
+    """Raises OSError for a link, ValidationError for an invalid marker."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     with os.fdopen(descriptor, encoding="utf-8", errors="replace") as file:
         return Marker.model_validate_json(file.read())

@@ -2,7 +2,7 @@
 
 Closed, it lets every request pass. After `failures_to_open` failures in a row it opens for a rest; then a single
 request passes, the trial, whose failure opens it for twice as long and whose success closes it. Rests are jittered, so
-that many clients don't come back at once. Knows nothing of HTTP; time and chance are given to it.
+that many clients don't come back at once.
 """
 
 import random

@@ -5,8 +5,7 @@ failed, after a jittered pause, until `patience_s` is over. A replica that keeps
 (`reseek.services.breaker`); one that is busy (503, 429) is asked again after its Retry-After. What a service refuses
 (other 4xx) is not asked twice.
 
-Connections are opened when needed, per event loop, so an object can be pickled and sent to a worker. Knows nothing of
-what is asked.
+Connections are opened when needed, per event loop, so an object can be pickled and sent to a worker.
 """
 
 import asyncio
@@ -38,7 +37,7 @@ class Refused(Exception):
 
 
 class BadReply(Exception):
-    """What came is no answer to what was asked. The message is one line."""
+    """The reply does not answer the request. The message is one line."""
 
 
 class _Fault(Exception):
@@ -72,7 +71,7 @@ class _Replica:
 
 @dataclass(eq=False)
 class _Line:
-    """One event loop's connections, and places for so many requests."""
+    """One event loop's connections, and its limit of requests."""
 
     client: httpx.AsyncClient
     places: asyncio.Semaphore
@@ -166,7 +165,7 @@ class Replicas:
 
     async def _post(self, client: httpx.AsyncClient, url: str, body: bytes) -> bytes:
         try:
-            async with asyncio.timeout(self.timeout_s):  # in all: httpx's own limits start anew with each byte
+            async with asyncio.timeout(self.timeout_s):  # in all: httpx's own limits restart with each byte
                 response = await client.post(url, content=body, headers={"content-type": "application/json"})
         except TimeoutError:
             raise _Fault(f"no reply within {self.timeout_s:g} s") from None

@@ -1,7 +1,7 @@
 """Answers of a language model, by the content of what was asked.
 
 Invariant: an answer that was received is on the disk before anybody uses it, whole or not at all; the same request is
-never sent again while its answer lies here. Knows nothing of what was asked.
+never sent again while its answer is here.
 """
 
 import hashlib

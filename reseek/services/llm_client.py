@@ -30,7 +30,7 @@ class LlmConfig(Record):
     requests_per_minute: float = Field(default=300.0, gt=0)
     concurrency: int = Field(default=8, ge=1)
     attempts: int = Field(default=6, ge=1)
-    """Of one request, before an endpoint that fails ends the build (which can go on later)."""
+    """Attempts per request before the build ends (it can be resumed)."""
     longest_wait_s: float = Field(default=60.0, ge=0)
     timeout_s: float = Field(default=120.0, gt=0)
     price_in: float = Field(default=0.0, ge=0)

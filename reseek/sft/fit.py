@@ -3,8 +3,6 @@
 transformers' Trainer does the work. Invariant: the loss of an optimiser step is the mean cross-entropy over the trained
 tokens of its whole batch, however that batch is cut into forward passes and devices; rows are padded, never packed or
 cut. The first process writes `metrics.jsonl` as it goes and, whole and last, `model/` (transformers' format).
-
-Knows nothing of episodes.
 """
 
 import json

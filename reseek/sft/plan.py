@@ -88,7 +88,7 @@ def read_plan(folder: Path) -> Plan:
         return Plan.model_validate_json((folder / PLAN).read_text(encoding="utf-8"))
     except (OSError, ValidationError) as error:
         problem = first_problem(error) if isinstance(error, ValidationError) else error.strerror
-        raise InputError(f"{folder / PLAN}: is no plan of an SFT run ({problem})") from None
+        raise InputError(f"{folder / PLAN}: is not the plan of an SFT run ({problem})") from None
 
 
 def write_rows(folder: Path, train: Sequence[Row], validation: Sequence[Row]) -> None:

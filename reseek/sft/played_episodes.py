@@ -2,8 +2,8 @@
 `episodes/` as `reseek eval` writes it, before anything is trained.
 
 Invariant: who plays changes nothing else: the episode code, the records and the scoring are the evaluation's. A run
-that was stopped plays only what has no record yet, and a sample's random numbers depend on the run's seed, the sample's
-number and the context alone. Knows nothing of training.
+that was stopped plays only what has no record yet, and a sample's random numbers depend on the run's seed, the
+sample's number and the context alone.
 """
 
 import asyncio

@@ -1,17 +1,16 @@
 """What a user sees of an SFT run: bars with the time left, first of the episodes, then of the training, with its loss.
 
-Invariant: it only shows numbers that were recorded. Where the output is no terminal: a line now and then. Knows nothing
-of models or of how episodes are played.
+Invariant: it only shows numbers that were recorded. Where the output is no terminal: a line now and then.
 """
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-_LINES = 10  # about so many lines of a phase where no bar can be drawn
+_LINES = 10  # lines per phase where no bar can be drawn, roughly
 
 
 class Bar:
-    """One phase. Use as a context manager; `to(count, note)` as it goes on."""
+    """One phase. Use as a context manager; `to(count, note)` reports progress."""
 
     def __init__(self, console: Console, name: str, total: int) -> None:
         self.console, self.name, self.total = console, name, total

@@ -4,7 +4,7 @@ Invariant: an episode's rows are `context.segments` of its trajectory, ids and m
 hands them to RL: the agent's tokens are trained once each, in the context in which they were said, and nothing else is.
 A row is trained whole or not at all; each episode that is read is kept or counted under the reason why not.
 
-Pure: knows nothing of files, models or optimisers.
+Pure.
 """
 
 import random

@@ -88,7 +88,8 @@ def _write(checkpoint: Checkpoint, dtype: Dtype | None, folder: Path) -> None:
 def merge(
     shards: Sequence[Path], dtype: Dtype | None = None, show: Callable[[int, int], None] = lambda done, total: None
 ) -> dict[str, torch.Tensor]:
-    """The whole weights, by name, of the files that the ranks wrote. `show` is told how many of how many are done.
+    """The whole weights, by name, of the files that the ranks wrote. `show` gets how many are done, and of
+    how many.
     Raises InputError."""
     ranks = [_load(shard) for shard in shards]
     for shard, rank in zip(shards, ranks, strict=True):
@@ -137,7 +138,7 @@ def _merge(parts: Sequence[torch.Tensor]) -> torch.Tensor:
 
 
 def _assembled(parts: Sequence[torch.Tensor], ranks: torch.Tensor, placements: Sequence[Placement]) -> torch.Tensor:
-    """The tensor that lies on a mesh of `ranks`, one placement for each of the mesh's dimensions."""
+    """The tensor on a mesh of `ranks`, one placement for each of the mesh's dimensions."""
     if not placements:
         return parts[int(ranks)]
     placement, *inner = placements

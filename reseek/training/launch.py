@@ -74,9 +74,8 @@ def train(config: DictConfig) -> Path:
         _watch(sent(config, settings), run, console, began)
         _show_profile(run.folder, console)
         run.write_card(result_card(run.folder, settings))
-    from reseek.training.monitor.learning_curve import (
-        draw_run,  # matplotlib: only who has something to draw waits for it
-    )
+    # It imports matplotlib, which takes a second: only when there is something to draw.
+    from reseek.training.monitor.learning_curve import draw_run
 
     draw_run(run.folder)
     return run.folder
@@ -118,7 +117,7 @@ def complete(config: DictConfig, settings: TrainSettings) -> None:
 
 
 def oracle_paths(oracle: OracleConfig) -> dict[str, str]:
-    """The oracle's paths, absolute. A model that is no folder here is a hub's."""
+    """The oracle's paths, absolute. A model without a folder here is a hub id."""
     given = {"model": oracle.model, "cache": oracle.cache, "calibration": oracle.calibration}
     paths = {key: Path(value) for key, value in given.items() if value is not None}
     return {key: str(path.resolve()) for key, path in paths.items() if key != "model" or path.is_dir()}

@@ -174,7 +174,7 @@ def test_neither_kind_of_index_is_taken_for_the_other(tmp_path):
     manifest = write_index(tmp_path / "dense")
     assert check_dense_files(tmp_path / "dense", hashes=True) == manifest
     assert kind_of(tmp_path / "dense") is Kind.DENSE and read_any_manifest(tmp_path / "dense") == manifest
-    with pytest.raises(InputError, match="dense: is a dense index, and this is for BM25 indexes only"):
+    with pytest.raises(InputError, match="dense: is a dense index, but a BM25 index is needed"):
         check_files(tmp_path / "dense", hashes=False)
     (tmp_path / "lucene").mkdir()
     (tmp_path / "lucene" / "_0.fdt").write_bytes(b"x")
@@ -191,7 +191,7 @@ def test_neither_kind_of_index_is_taken_for_the_other(tmp_path):
     )
     write_manifest(tmp_path / "lucene", lucene)
     assert kind_of(tmp_path / "lucene") is Kind.LUCENE and read_any_manifest(tmp_path / "lucene") == lucene
-    with pytest.raises(InputError, match="lucene: is a BM25 index, and this is for dense ones only"):
+    with pytest.raises(InputError, match="lucene: is a BM25 index, but a dense one is needed"):
         read_dense_manifest(tmp_path / "lucene")
 
 

@@ -177,4 +177,4 @@ def test_the_command_line(copy, tmp_path):
     assert made.exit_code == 0 and "200 passages" in made.output and "adopted" in made.output
     assert invoke(app, ["adopt", str(copy)]).exit_code == 0
     again = invoke(app, ["adopt", str(copy)])
-    assert again.exit_code == 2 and "has a reseek-manifest.json already" in again.stderr
+    assert again.exit_code == 2 and "already has a reseek-manifest.json" in again.stderr

@@ -199,9 +199,9 @@ def test_the_command_line(flat, passages, model, tmp_path):
     mine = str(tmp_path / "mine")
     given = ["adopt", str(flat), "--encoder", model, "--max-length", str(LENGTH)]
     for more, says in (
-        ([], "--passages is needed"),
-        (["--passages", str(passages)], "--into is needed"),
-        (["--passages", str(passages), "--into", mine, "--k1", "1"], "--k1: is for BM25"),
+        ([], "add --passages"),
+        (["--passages", str(passages)], "add --into"),
+        (["--passages", str(passages), "--into", mine, "--k1", "1"], "--k1: applies to BM25 only"),
     ):
         refused = invoke(app, [*given, *more])
         assert refused.exit_code == 2 and says in refused.stderr
@@ -212,8 +212,8 @@ def test_the_command_line(flat, passages, model, tmp_path):
     found = invoke(app, ["search", mine, "Fargo Genoa", "-k", "2"])
     assert found.exit_code == 0 and "Fargo" in found.output
     folder = invoke(app, ["adopt", mine, "--encoder", model])
-    assert folder.exit_code == 2 and "--encoder: is for a faiss file" in folder.stderr
+    assert folder.exit_code == 2 and "--encoder: applies to a faiss file only" in folder.stderr
     built = invoke(app, ["build", str(passages), str(tmp_path / "b"), "--encoder", model])
-    assert built.exit_code == 2 and "--encoder: is for dense indexes; add --dense" in built.stderr
+    assert built.exit_code == 2 and "--encoder: applies to dense indexes only; add --dense" in built.stderr
     injected = invoke(app, ["inject", mine, str(passages), str(tmp_path / "next")])
     assert injected.exit_code == 2 and "is a dense index" in injected.stderr

@@ -62,7 +62,7 @@ def lines(path: Path) -> int:
 
 
 def kill_and_resume(folder: Path, cache: Path, moments: list[int], rng: random.Random, *overrides: str) -> None:
-    """Kill `reseek eval` when so many episodes are recorded, a little later each time; then let it end."""
+    """Kill `reseek eval` after a growing number of recorded episodes; then let it finish."""
     file, out = folder / "episodes" / "test.jsonl", folder.with_suffix(".out")
     for moment in moments:
         with out.open("w") as output:

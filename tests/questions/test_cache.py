@@ -96,7 +96,7 @@ def test_a_release_of_ours_is_checked_and_names_its_corpus(tmp_path):
     assert known.manifest.source == "release tiny (proof level extractive)"
     assert known.manifest.rows == len(read_questions(known.path)) > 5
     (folder / "questions.jsonl").write_text("")
-    assert "is not the file that manifest.json tells of" in problem(ensure_set, "f", of(folder), tmp_path)
+    assert "does not match manifest.json" in problem(ensure_set, "f", of(folder), tmp_path)
 
 
 def test_what_can_not_be_used_is_one_line(tmp_path):

@@ -46,7 +46,7 @@ def test_what_is_blank_is_left_out_and_counted():
         ([{"id": "1", "golden_answers": ["a"]}], r"row 0: has no field question \(it has: golden_answers, id\)"),
         ([row("1", "q", ["a"]), {"id": "2", "question": "q"}], "row 1: has neither golden_answers nor"),
         ([row("1", "q", ["a"])] * 2, "row 1: duplicate id '1'"),
-        (["id", "question"], "row 0: is no object with fields"),
+        (["id", "question"], "row 0: must be a JSON object"),
         ([], "holds no row with a question and an answer"),
     ],
 )

@@ -1,7 +1,7 @@
 """Faults put into a module on purpose, to see that a test notices.
 
-Invariant: a mutation's text stands exactly once in the module's source, so that it cannot rot silently; the real module
-is left as it is. Knows nothing of what is tested.
+Invariant: a mutation's text stands exactly once in the module's source, so that it cannot rot silently; the real
+module is left as it is.
 """
 
 from dataclasses import dataclass

@@ -2,7 +2,6 @@
 
 Invariant: nothing here depends on the policy or on a tokenizer; the same words reach training and evaluation. The
 instructions stand in one user turn, a refinement's in one of its own; all else is appended raw to the assistant turn.
-Knows nothing of token ids.
 """
 
 from collections.abc import Sequence

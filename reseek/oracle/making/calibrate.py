@@ -1,4 +1,4 @@
-"""`reseek calibrate`: how often is this oracle wrong, and which threshold should it have?
+"""`reseek calibrate`: the error rate of an oracle, and its best threshold.
 
 Writes a folder with card.json (`reseek.oracle.making.calibration_card`), curves.png and scores.jsonl. The folder
 appears complete or not at all."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Layout:
-    """`rows_per_step` rows in each step. `order[i]` is the row that stands at place i of the batch as verl cuts it:
+    """`rows_per_step` rows in each step. `order[i]` is the row at place i of the batch as verl cuts it:
     first by worker, then by step. Numbers from `real` on are padding rows; there are `padding` of them."""
 
     order: tuple[int, ...]

@@ -4,8 +4,6 @@ Invariant: a session is one member of its group however many segments it has; cu
 segments changes no token's advantage. Tensors are per segment, over the segment's response positions (axis T); what is
 not trained gets 0. All results are float64, whatever came in. Each estimator is one small class with one hook.
 Formulas: docs/method.md, "Credit".
-
-Knows nothing of verl's batches, of text, or of how rewards came about.
 """
 
 import random
@@ -222,7 +220,7 @@ class ChainedGae:
 
 @dataclass(frozen=True)
 class Permuted:
-    """A control: the group's rewards, each of its sessions' and each of its verdicts', are dealt out anew at random
+    """A control: the group's rewards, each of its sessions' and each of its verdicts', are shuffled at random
     before another estimator credits them. Their distribution stays, what they were given for is gone."""
 
     estimator: Estimator

@@ -2,10 +2,8 @@
 
 A step's signs are means over its episodes (reseek/rollout/stats.py); `dangers` compares the last steps with fixed
 bounds, with the run's first steps or with its best ones (bounds: `watch`, reseek/config/run.py). Invariant: the same
-history and bounds give the same dangers; what has no number (a ratio over nothing) is no sign of anything. Pure but
+history and bounds give the same dangers; what has no number (a ratio over nothing) is not a sign. Pure but
 for the reading of a resumed run's history.
-
-Knows nothing of episodes, of how a run is ended, or of who reads the lines.
 """
 
 import json
@@ -136,7 +134,7 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 @dataclass(frozen=True)
 class Seen:
-    """One look: `metrics` for the loggers (1.0 for each danger that stands, else 0.0), the lines of dangers that were
+    """One look: `metrics` for the loggers (1.0 for each present danger, else 0.0), the lines of dangers that were
     not said before, and whether the run should end."""
 
     metrics: dict[str, float]
@@ -145,7 +143,7 @@ class Seen:
 
 
 class Watch:
-    """Keeps a run's history and what was said already. `history`: of the steps before a resumed run goes on."""
+    """Keeps a run's history and what was said already. `history`: of the steps before a run was resumed."""
 
     def __init__(self, bounds: WatchSettings, history: Sequence[Signs] = ()) -> None:
         self.bounds = bounds
@@ -166,7 +164,7 @@ class Watch:
 
 
 def history_of(metrics: Path) -> list[Signs]:
-    """The signs of the steps that a run's `metrics.jsonl` holds; none where there is no such file."""
+    """The signs of the steps that a run's `metrics.jsonl` holds; empty without such a file."""
     if not metrics.is_file():
         return []
     records = [json.loads(line) for line in metrics.read_text(encoding="utf-8").splitlines()]

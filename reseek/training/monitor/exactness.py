@@ -2,7 +2,7 @@
 
 A token that is trained in the context in which it was sampled has nearly the same probability in both (float32: some
 1e-5); a token that is trained in another context has not. So the gap after a fork is the proof that edited contexts
-are trained as they were. Pure: knows nothing of engines.
+are trained as they were. Pure.
 """
 
 from collections.abc import Sequence

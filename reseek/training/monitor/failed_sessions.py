@@ -1,4 +1,4 @@
-"""When too many sessions of a step had no score to go on: a run does not train on what is left over.
+"""The limit on sessions without a score: above it a run stops instead of training on the rest.
 
 A session whose scoring failed does not exist for training (`agent_loop`); one such session is an accident, many are a
 cause to be mended. Pure: where the failures are gathered is `board`'s business.

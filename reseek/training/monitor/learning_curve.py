@@ -1,7 +1,8 @@
 """A training run as a picture: exact match in training and on held-out questions, and judge accuracy, step by step.
 
-`reseek curve RUN` draws it anew. Invariant: every point is read from the run's own
-`metrics.jsonl`; nothing is smoothed or left out. Knows nothing of how runs work. """
+`reseek curve RUN` draws it again. Invariant: every point is read from the run's own `metrics.jsonl`; nothing is
+smoothed or left out.
+"""
 
 import json
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from reseek.errors import InputError
 from reseek.statistics import wilson
 
 FILE = "curve.png"
-# Okabe and Ito's colours: told apart by the colour-blind.
+# Okabe and Ito's colours: distinguishable by the colour-blind.
 _HELD_OUT, _TRAINING, _JUDGE = "#0072B2", "#56B4E9", "#D55E00"
 
 

@@ -1,7 +1,7 @@
 """The look at a policy before it is trained: does any of its calls hold a legal action?
 
 A policy that never speaks the agent's language earns nothing and learns nothing; hours later that is an expensive
-discovery. Pure: knows nothing of who ran the episodes.
+discovery. Pure.
 """
 
 from collections.abc import Sequence
@@ -26,5 +26,5 @@ def complaint(stats: Sequence[EpisodeStats], said: str) -> str | None:
     return (
         f"preflight: none of the {calls} calls of {len(stats)} episodes holds a legal action; the first says "
         f"{said[:120]!r}. Warm the policy up on demonstrations, check policy.chat_template and agent.prompt, raise "
-        "agent.call_tokens, or go on all the same with run.preflight=warn"
+        "agent.call_tokens, or continue all the same with run.preflight=warn"
     )

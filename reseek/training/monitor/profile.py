@@ -1,7 +1,7 @@
 """Where a run's seconds went: means over its steps, read from `metrics.jsonl`, as a table and as plain numbers.
 
 The first step of a launch is left out where there are others: it pays for what is made once. Invariant: the parts add
-up to the whole step. Knows nothing of how they are measured (`timed_steps`).
+up to the whole step.
 """
 
 import json

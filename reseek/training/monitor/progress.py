@@ -1,8 +1,8 @@
 """What a user sees of a training run: a live table of its steps above a bar with the phase and the time left; plain
-lines where the output is no terminal.
+lines where the output is not a terminal.
 
-Invariant: it only shows numbers that the run reported, all of them once the run is over (while it lasts, as many of the
-latest steps as the terminal has room for). Knows nothing of Ray, verl or files.
+Invariant: it only shows numbers that the run reported, all of them once the run is over (while it lasts, as many of
+the latest steps as the terminal has room for).
 """
 
 from rich.console import Console, Group

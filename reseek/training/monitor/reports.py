@@ -1,7 +1,7 @@
 """Where a run says how far it is: a tiny Ray actor between the trainer's process and the command that started it.
 
 The trainer reports phases and metrics; the driver reads them to draw the live table and to notice when nothing happens
-any more. Works across machines, because it is asked through Ray. Knows nothing of what the metrics mean.
+any more. Works across machines, because it is asked through Ray.
 """
 
 import time
@@ -11,7 +11,7 @@ import ray
 
 NAME = "reseek-board"
 WARNING = "warning: "
-"""Begins a phase that is no phase but a line for the user."""
+"""Begins a phase name that is a line for the user instead."""
 
 
 @dataclass(frozen=True)

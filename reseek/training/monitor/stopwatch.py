@@ -4,8 +4,6 @@ Invariant: at any moment the clock runs for one part, the innermost that is unde
 is one part, whatever happens in it), so that the parts of a lap add up to the time between two laps, nothing twice and
 nothing left out. Within ROLLOUT, what
 episodes waited for overlaps; `split` shares the wall-clock time out in the ratio of their waits.
-
-Knows nothing of verl, Ray or episodes.
 """
 
 import threading

@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 STATS_PREFIX = "episode/"
 """Before the names of our counts in `reward_extra_info`, where verl keeps names of its own (`reward`)."""
 CREDIT_FIELD = "reseek_credit"
-"""In an output's extra fields: what was earned and where it stands (`positions.segment_credits`)."""
+"""In an output's extra fields: what was earned and its token positions (`segment_credits`)."""
 RECORD_FIELD = "reseek_record"
 """In an output's extra fields: the episode's record as JSON, once a session; "" without `run.record_every`."""
 WAITS_FIELD = "reseek_waits"

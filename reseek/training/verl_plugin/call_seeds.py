@@ -1,7 +1,7 @@
-"""The seed of every sampled call, from where it stands in the run: a resumed step samples what it would have sampled.
+"""The seed of every sampled call, from its place in the run: a resumed step samples what it would have sampled.
 
-Invariant: a seed depends on the run's seed, the step, the question's index, the session and the call's number only; not
-on which worker runs the episode, in which order episodes end, or what was killed before. Knows nothing of engines.
+Invariant: a seed depends on the run's seed, the step, the question's index, the session and the call's number only;
+not on which worker runs the episode, in which order episodes end, or what was killed before.
 """
 
 import hashlib

@@ -1,8 +1,7 @@
 """Questions as verl reads them: a map-style dataset over our question files.
 
 `data.train_files` / `data.val_files` name JSONL files as `read_questions` reads them. Each item carries the user turn
-for verl's bookkeeping and the whole question for the agent loop. Knows nothing of token budgets: `preflight` has
-checked them before the first worker started.
+for verl's bookkeeping and the whole question for the agent loop.
 """
 
 from pathlib import Path

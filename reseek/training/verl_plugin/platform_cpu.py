@@ -1,7 +1,7 @@
 """A CPU platform for verl 0.9: what verl asks of an accelerator, answered by torch.cpu and the process's memory.
 
-Selected with VERL_PLATFORM=cpu. Ray is told of a *logical* GPU, because verl's resource pools count only "GPU" or
-"NPU". Memory figures are the process's resident set, in bytes. Knows nothing of the models that run on it.
+Selected with VERL_PLATFORM=cpu. Ray gets a *logical* GPU, because verl's resource pools count only "GPU" or
+"NPU". Memory figures are the process's resident set, in bytes.
 """
 
 import os
