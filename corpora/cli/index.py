@@ -145,9 +145,9 @@ def adopt(
     manifest: AnyManifest
     if index.is_file():
         refuse_given(context, ("k1", "b"), "applies to BM25 only; remove it for a faiss file")
-        for option, value in (("--passages", passages), ("--into", into)):
-            if value is None:
-                raise InputError(f"{index}: is a file; to adopt it as a faiss index, add {option}")
+        if passages is None or into is None:
+            option = "--passages" if passages is None else "--into"
+            raise InputError(f"{index}: is a file; to adopt it as a faiss index, add {option}")
         spec = DenseSpec(
             encoder=encoder,
             query_prefix=query_prefix,

@@ -22,7 +22,8 @@ BOption = Annotated[float, typer.Option(help="BM25: how much long passages are p
 def refuse_given(context: typer.Context, names: Iterable[str], why: str) -> None:
     """Raise InputError if one of these options was given on the command line."""
     for name in names:
-        if context.get_parameter_source(name).name != "DEFAULT":
+        source = context.get_parameter_source(name)
+        if source is not None and source.name != "DEFAULT":
             raise InputError(f"--{name.replace('_', '-')}: {why}")
 
 

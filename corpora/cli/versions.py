@@ -33,8 +33,9 @@ def inject(
     Every passage is looked up by its id and by its words before NEW appears. An id that BASE already has is an error.
     """
     started = time.monotonic()
-    options = {"replace": replace, "merge": merge, "form": format, "threads": threads, "overwrite": overwrite}
-    manifest = inject_passages(base, passages, new, **options)
+    manifest = inject_passages(
+        base, passages, new, replace=replace, merge=merge, form=format, threads=threads, overwrite=overwrite
+    )
     step = manifest.parents[-1]
     replaced = f" ({step.removed:,} of them replaced)" if step.removed else ""
     print(f"{new}: {sized(manifest)}; {step.added:,} injected{replaced} in {time.monotonic() - started:.1f} s")
@@ -43,7 +44,7 @@ def inject(
 def remove(
     base: BasePath,
     ids: Annotated[list[str] | None, typer.Argument(metavar="ID", help="ids of passages")] = None,
-    new: NewPath = ...,
+    new: NewPath = ...,  # type: ignore[assignment]  # required: typer reads the dots so
     file: Annotated[Path | None, typer.Option(metavar="IDS.txt", help="a file of ids, one a line")] = None,
     merge: MergeOption = False,
     overwrite: OverwriteOption = False,

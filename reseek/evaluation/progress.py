@@ -6,9 +6,9 @@ Invariant: it shows only what was reported to it.
 from collections.abc import Mapping
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from reseek.rollout.records import EpisodeRecord
+from reseek.run.bars import bars
 from reseek.run.terminal import plain
 
 
@@ -16,17 +16,7 @@ class Display:
     """Use as a context manager around the run. `questions`: per set, how many will be asked."""
 
     def __init__(self, console: Console, questions: Mapping[str, int]) -> None:
-        self.progress = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[note]}"),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            console=console,
-            transient=True,
-        )
+        self.progress = bars(console)
         self._phase = self.progress.add_task("", total=None, note="")
         self._sets = {name: self.progress.add_task(plain(name), total=n, note="") for name, n in questions.items()}
         self._ems: dict[str, list[float]] = {name: [] for name in questions}

@@ -4,7 +4,8 @@ Invariant: it only shows numbers that were recorded. Where the output is no term
 """
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from reseek.run.bars import bars
 
 _LINES = 10  # lines per phase where no bar can be drawn, roughly
 
@@ -14,18 +15,7 @@ class Bar:
 
     def __init__(self, console: Console, name: str, total: int) -> None:
         self.console, self.name, self.total = console, name, total
-        self.progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[note]}"),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
-        )
+        self.progress = bars(console, shown=console.is_terminal)
         self.task = self.progress.add_task(name, total=total, note="")
         self.count = 0
 

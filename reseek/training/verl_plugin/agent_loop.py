@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from verl.experimental.agent_loop.agent_loop import AgentLoopBase, AgentLoopOutput
 
-from reseek.agent.episode import Episode, EpisodeTexts, StopReason
+from reseek.agent.episode import Episode, StopReason
 from reseek.config.settings import TrainSettings
 from reseek.errors import InputError, ScoringFailed, one_line
 from reseek.oracle.actor import oracle_for
@@ -56,17 +56,15 @@ class _Environments:
 
 
 def _environment(settings: TrainSettings, tokenizer) -> Environment:
-    return Environment(
+    environment = Environment.of(
+        settings,
         policy=None,  # type: ignore[arg-type]  # each session brings its own
         search=configured_search(settings.search, settings.corpus.index, settings.run.seed),
         oracle=oracle_for(settings.oracle),
-        texts=EpisodeTexts.of(tokenizer, settings.agent.protocol),
-        agent=settings.agent,
-        oracle_config=settings.oracle,
-        rewards=settings.rewards,
-        # Whatever it is: verl would log it and train on the sessions that are left, without saying so.
-        tolerated=(Exception,),
+        tokenizer=tokenizer,
     )
+    # Whatever it is: verl would log it and train on the sessions that are left, without saying so.
+    return replace(environment, tolerated=(Exception,))
 
 
 class VerlPolicy:
