@@ -108,6 +108,11 @@ def test_yaml_repeats_no_typed_default():
     assert repeated == []
 
 
+def test_a_repeated_default_is_noticed():
+    defaults = defaults_of(SearchSettings)
+    assert repeated_defaults({"timeout_s": defaults["timeout_s"], "noise": 0.5}, SearchSettings) == ["timeout_s"]
+
+
 def test_the_defaults_of_a_model_load_as_they_are_said():
     for command, settings in (("train", TrainSettings), ("eval", EvalSettings)):
         for name, section in groups_of(command).items():
