@@ -139,6 +139,7 @@ def test_an_evaluation_with_an_engine_an_oracle_and_a_reward_of_the_examples(tmp
     ).split()
     terms = "rewards.terms=[{name: 'brief_answers:BriefAnswers', options: {each: 0.1, free: 0}}]"
     command = [sys.executable, str(ROOT / "eval.py"), *words, terms, f"run.dir={tmp_path / 'run'}"]
+    command.append(f"run.cache={tmp_path / 'cache'}")
     done = subprocess.run(command, cwd=EXAMPLES, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     (file,) = (tmp_path / "run" / "episodes").glob("*.jsonl")

@@ -76,7 +76,8 @@ def test_an_error_of_the_configuration_is_an_input_error(error, capsys):
     assert capsys.readouterr() == ("", "")
 
 
-def test_a_defect_keeps_its_type_through_hydra_and_ends_a_sweep():
+def test_a_defect_keeps_its_type_through_hydra_and_ends_a_sweep(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)  # Hydra writes into the sweep's folder
     ran = []
 
     def task(config):
