@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from reseek.run.variables import QUIET_THREADS
+from tests.support.leftovers import WORKER
 
 # A busy machine is no failure: property tests have no deadline per example, and may be slow to draw one.
 settings.register_profile("reseek", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -21,8 +22,13 @@ for _name, _value in QUIET_THREADS.items():
 
 @pytest.fixture(scope="session")
 def shared_cache(tmp_path_factory) -> Path:
-    """A cache folder (RESEEK_CACHE) for the commands that integration tests start."""
-    return tmp_path_factory.mktemp("cache")
+    """A cache folder (RESEEK_CACHE) for the commands that integration tests start; pytest-xdist's workers share it."""
+    of_session = tmp_path_factory.getbasetemp()
+    if WORKER in os.environ:
+        of_session = of_session.parent
+    cache = of_session / "shared-cache"
+    cache.mkdir(exist_ok=True)
+    return cache
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:

@@ -20,8 +20,21 @@ from corpora.index import build_index
 from fictionalhot.worlds.small.names import Split
 from fictionalhot.worlds.small.world import ensure_world
 from reseek.config.agent import ContextPolicy
-from tests.support.runs import ROOT, STEPS, Run, command, environment, finished, ray_processes, shared_memory, train
+from tests.support.leftovers import left_behind, shared_memory
+from tests.support.runs import ROOT, STEPS, Run, command, environment, finished, train
 from tests.support.services import free_port, service
+
+
+_LAUNCHES = {"grpo", "resumed", "killed_service", "ppo"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Two workers of pytest-xdist share the work (`--dist loadgroup`): a file is one's, and all files that read the
+    launches below are the same one's."""
+    here = [item for item in items if item.path.parent == Path(__file__).parent]
+    reading = {item.path for item in here if _LAUNCHES & set(getattr(item, "fixturenames", ()))}
+    for item in here:
+        item.add_marker(pytest.mark.xdist_group("launches" if item.path in reading else item.path.stem))
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +55,7 @@ def mixed(tmp_path_factory, shared_cache) -> tuple[str, ...]:
 def nothing_left():
     """Before and after all launches: what they leave behind."""
     before = shared_memory()
-    return lambda: (shared_memory() - before, ray_processes())
+    return lambda: left_behind(before)
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,8 @@ import pytest
 
 from reseek.run.claim_file import FILE
 from tests.support.disks import fill, tiny_disk
-from tests.support.runs import ROOT, SMALL, environment, ray_processes, shared_memory
+from tests.support.leftovers import left_behind, shared_memory
+from tests.support.runs import ROOT, SMALL, environment
 from tests.support.storm import steps_made
 
 pytestmark = pytest.mark.integration
@@ -48,7 +49,7 @@ def check_full_disk(disk: Path, cache: Path, temp: Path) -> None:
         assert "Traceback" not in said and said.count("No space") == 1 and "warning: clean-up" not in said, said
         left = [name for name in os.listdir(temp) if not name.startswith("torchinductor_")]  # a cache, for the next run
         assert left == [] and not (folder / FILE).exists()
-        assert shared_memory() <= before and ray_processes() == []
+        assert left_behind(before) == (set(), [])
         filler.unlink()
         again = shlex.split(line.partition("resume with: reseek ")[2])
         done = subprocess.run(

@@ -16,7 +16,8 @@ from reseek.run.claim_file import FILE
 from reseek.run.interrupts import INTERRUPTED
 from tests.support.copying import PROMPT, save_copying_model
 from tests.support.interrupts import interruptible
-from tests.support.runs import ROOT, SMALL, environment, ray_processes, shared_memory
+from tests.support.leftovers import left_behind, shared_memory
+from tests.support.runs import ROOT, SMALL, environment
 
 pytestmark = pytest.mark.integration
 
@@ -87,7 +88,7 @@ def test_a_training_run(tmp_path, shared_cache):
         )
 
     again = interrupted(words, shared_cache, tmp_path / "out", in_step_2)
-    assert not (folder / FILE).exists() and shared_memory() <= before and ray_processes() == []
+    assert not (folder / FILE).exists() and left_behind(before) == (set(), [])
     assert "resuming after step 1" in resumed(again, shared_cache)
     steps = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     assert [record["step"] for record in steps if record["phase"] == "step"] == [1, 2]

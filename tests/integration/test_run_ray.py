@@ -13,7 +13,8 @@ from omegaconf import OmegaConf
 from reseek.config.composition import register_config
 from reseek.config.resolvers import CONF
 from reseek.run.claim_file import FILE
-from reseek.run.processes import processes_of, shared_memory
+from reseek.run.processes import processes_of
+from tests.support.leftovers import left_behind, shared_memory
 from tests.support.runs import ROOT
 
 pytestmark = pytest.mark.integration
@@ -69,7 +70,7 @@ def test_what_ray_needs_is_gone_after_the_run(tmp_path, log, seconds):
         _, said = run.communicate(timeout=90)
         said += (tmp_path / "run" / "x.log").read_text() if seconds > 10 else ""
         assert run.returncode == (143 if seconds > 10 else 1), said
-        assert processes_of(run_id) == [] and shared_memory() <= before
+        assert processes_of(run_id) == [] and left_behind(before) == (set(), [])
         assert not (tmp_path / "run" / FILE).exists() and list(temp.iterdir()) == []
     finally:
         run.kill()

@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from corpora.atomic import append_line, write_text
-from tests.support.runs import ROOT, Run, finished, ray_processes, shared_memory, train
+from tests.support.leftovers import left_behind, shared_memory
+from tests.support.runs import ROOT, Run, finished, train
 from tests.support.storm import Blow, Victim, compare, strike
 
 pytestmark = [pytest.mark.integration, pytest.mark.long]
@@ -85,12 +86,12 @@ def one_chain(path: Path, unbroken: Path, cache: Path, left: dict[Victim, int]) 
             assert blow.code == 1 and blow.last_line and victim.value in blow.last_line, blow
             assert blow.last_line.startswith("error: the run failed in phase '"), blow
             assert blow.seconds <= SEEN_WITHIN_S and blow.log_bytes <= LOG_BYTES, blow
-            assert shared_memory() <= before and ray_processes() == [], blow
+            assert left_behind(before) == (set(), []), blow
     run = finished(folder, train(folder, cache, *OVERRIDES))
     assert [record["step"] for record in run.metrics if record["phase"] == "step"] == list(range(1, STEPS + 1))
     compared = [compare(run, Run(unbroken, ""), step) for step in range(1, STEPS + 1)]
     assert all(step.is_equal for step in compared), compared
-    assert shared_memory() <= before and ray_processes() == []
+    assert left_behind(before) == (set(), [])
     add_to_table(blows_of(path))
     path.with_suffix(".done").touch()
     shutil.rmtree(folder)

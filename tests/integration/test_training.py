@@ -14,7 +14,8 @@ from reseek.micro.model import make_tokenizer
 from reseek.training.export import Pick, export
 from reseek.training.monitor.collapse import Danger
 from reseek.training.monitor.stopwatch import Part, Wait
-from tests.support.runs import QUESTIONS, SESSIONS, STEPS, ray_processes, train
+from tests.support.leftovers import ray_processes
+from tests.support.runs import QUESTIONS, SESSIONS, STEPS, train
 from tests.support.services import free_port
 
 pytestmark = pytest.mark.integration

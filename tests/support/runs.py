@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import psutil
 import torch
 from safetensors.torch import load_file
 
@@ -46,19 +45,6 @@ def train(folder: Path, cache: Path, *overrides: str, timeout: float = 900) -> s
 
 def environment(cache: Path) -> dict[str, str]:
     return {**os.environ, "RESEEK_CACHE": str(cache)}
-
-
-def ray_processes() -> list[str]:
-    names = []
-    for process in psutil.process_iter(["name", "cmdline"]):
-        line = " ".join(process.info["cmdline"] or ())
-        if "raylet" in line or "gcs_server" in line or "ray::" in line or "EngineCore" in line:
-            names.append(line[:80])
-    return names
-
-
-def shared_memory() -> set[str]:
-    return set(os.listdir("/dev/shm"))
 
 
 @dataclass(frozen=True)
