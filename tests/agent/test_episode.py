@@ -5,7 +5,6 @@ policy had been given; the byte tokenizer gives the policy's words ids of their 
 them again would show.
 """
 
-
 import pytest
 
 from reseek.agent.context import Append, Source, segments

@@ -40,9 +40,7 @@ def recorded(*said, context="drop"):
     judged = tuple(judge_one(verdict, 1.0, 0.5, RewardConfig()) for verdict in verdicts)
     reward = reward_of(Finished(episode.answer, ("x",), judged), RewardConfig())
     asked = Question(id="q", question="who?", golden_answers=("x",))
-    record = record_of(
-        episode, reward, asked, set_name="s", conditions="c", answer_rank=None, answer_depth=3
-    )
+    record = record_of(episode, reward, asked, set_name="s", conditions="c", answer_rank=None, answer_depth=3)
     return record, agent
 
 

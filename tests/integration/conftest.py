@@ -24,7 +24,6 @@ from tests.support.leftovers import left_behind, shared_memory
 from tests.support.runs import ROOT, STEPS, Run, command, environment, finished, train
 from tests.support.services import free_port, service
 
-
 _LAUNCHES = {"grpo", "resumed", "killed_service", "ppo"}
 
 

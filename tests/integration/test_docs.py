@@ -100,9 +100,7 @@ def inputs(tmp_path_factory) -> Iterator[dict[str, str]]:
     make_benchmark = (
         f"{seeds} --corpus {folder / 'real.jsonl.gz'} --index {folder / 'real'} --out {folder / 'benchmark'}"
     )
-    subprocess.run(
-        [PROGRAM, "fictionalhot", "build", *make_benchmark.split()], check=True, capture_output=True
-    )
+    subprocess.run([PROGRAM, "fictionalhot", "build", *make_benchmark.split()], check=True, capture_output=True)
     with service(base) as node:
         yield {
             "http://node1:8000": node.url,

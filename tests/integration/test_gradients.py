@@ -122,15 +122,9 @@ def test_a_cut_changes_no_gradient(config, estimator, seed):
     whole = [list(segments(trajectory(rng, vocabulary))) for _ in range(3)]
     assert [len(rows) for rows in whole] == [1, 1, 1]
     victim = whole[1][0]
-    places = [
-        at
-        for at in range(PROMPT + 1, len(victim.ids))
-        if any(victim.mask[PROMPT:at]) and any(victim.mask[at:])
-    ]
+    places = [at for at in range(PROMPT + 1, len(victim.ids)) if any(victim.mask[PROMPT:at]) and any(victim.mask[at:])]
     pieces = [whole[0], cut(victim, rng.choice(places)), whole[2]]
-    for before, after in zip(
-        gradients(config, estimator, whole), gradients(config, estimator, pieces), strict=True
-    ):
+    for before, after in zip(gradients(config, estimator, whole), gradients(config, estimator, pieces), strict=True):
         assert any(g is not None and g.abs().max() > 1e-6 for g in before)
         for one, other in zip(before, after, strict=True):
             assert (one is None) == (other is None)

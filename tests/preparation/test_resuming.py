@@ -116,9 +116,7 @@ def test_the_same_settings_and_what_is_free_resume(folder, begun):
 def test_every_free_key_is_a_key():
     """One that was renamed would silently be free no more."""
     fields = {
-        f"{group}.{key}"
-        for group, field in TrainSettings.model_fields.items()
-        for key in field.annotation.model_fields
+        f"{group}.{key}" for group, field in TrainSettings.model_fields.items() for key in field.annotation.model_fields
     }
     assert {free for free in FREE if "." in free} <= fields
     assert {free for free in FREE if "." not in free} <= set(TrainSettings.model_fields)
@@ -172,7 +170,7 @@ def test_a_folder_of_an_earlier_version_is_compared_in_what_it_says(tmp_path, fo
         ("\x00", "can't be read as a configuration"),
         ("algo: {estimator: grpo, unknown: 1}", "algo.unknown: no such key"),
         ("run: {seed: '${oc.env:HOME}', name: x, dir: x, cache: x}", "run.seed"),
-        ("policy: {source: micro, start: \"\x1b[31m\"}", "can't be read|policy.start"),
+        ('policy: {source: micro, start: "\x1b[31m"}', "can't be read|policy.start"),
     ],
 )
 def test_a_configuration_that_cannot_be_compared_is_named(tmp_path, begun, text, problem):

@@ -2,7 +2,7 @@
 
 The `check_...` functions compare the estimators of a module (`reseek.training.credit.estimators`, or a copy with a
 fault in it) with the references on one random group. Masks, values and rewards are exact in float64; nothing here is
-float32. """
+float32."""
 
 import math
 import random

@@ -1,7 +1,5 @@
 """Scripted episodes: the policy's words, the environment's answers in bytes, and how a test runs them."""
 
-
-
 from reseek.agent import prompts
 from reseek.config.agent import AgentConfig, ContextPolicy, TurnUnit
 from tests.support.episodes import Memory, Script, play

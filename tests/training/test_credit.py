@@ -77,9 +77,7 @@ def cut(session: Session, rng: random.Random) -> Session:
     at = rng.choice(legal)
     late_mask = segment.mask_T.clone()
     late_mask[:at] = 0
-    early = SegmentRow(
-        segment.mask_T[:at], tuple(v for v in segment.verdicts if v.end <= at), segment.values_T[:at]
-    )
+    early = SegmentRow(segment.mask_T[:at], tuple(v for v in segment.verdicts if v.end <= at), segment.values_T[:at])
     late = SegmentRow(late_mask, tuple(v for v in segment.verdicts if v.start >= at), segment.values_T)
     rows = (*session.segments[:number], early, late, *session.segments[number + 1 :])
     return Session(session.outcome, session.judge, rows)
