@@ -15,6 +15,8 @@ ARGS ?=
 
 # The pure tests on all cores; what tests/integration imports is not even imported.
 FAST := -n auto -m "not integration and not long" --ignore tests/integration
+# Two launches at a time: each waits for start-ups that use one core.
+SIDE_BY_SIDE := -n 2 --dist loadgroup
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-fast test-long lint docs clean
@@ -33,9 +35,9 @@ demo: setup ## Watch an agent search, judge and answer
 # 5: ARGS left no test of that half
 test: setup ## Every test except those marked long
 	$(OFFLINE) $(RUN) -m pytest $(FAST) $(ARGS) || [ $$? -eq 5 ]
-	$(OFFLINE) $(RUN) -m pytest -m "integration and not long" $(ARGS) || [ $$? -eq 5 ]
+	$(OFFLINE) $(RUN) -m pytest $(SIDE_BY_SIDE) -m "integration and not long" $(ARGS) || [ $$? -eq 5 ]
 
-test-fast: setup ## Tests without JVM, Ray, vLLM or a model
+test-fast: setup ## Tests without JVM, Ray, vLLM, a model or a wait
 	$(OFFLINE) $(RUN) -m pytest $(FAST) $(ARGS)
 
 test-long: setup ## The long tests, by hand; STORM=12: the storm of kills alone (12 of the command, 4 of each part)

@@ -20,6 +20,8 @@ from reseek.micro.checkpoints import ensure_shipped
 from reseek.micro.warmup import ensure_micro
 from reseek.questions.cache import ensure_mix, ensure_set
 
+pytestmark = pytest.mark.integration
+
 SIZES = WorldSizes(Sizes(20, 8, 8, 8, questions=20), Sizes(12, 5, 5, 5, questions=5))
 QUESTION = '{"question": "who is it", "answer": ["Ada"]}\n'
 

@@ -16,6 +16,8 @@ from tests.support.observations import said, shown
 from tests.support.oracles import expected
 from tests.support.replicas import ANSWER, DRIP, DROP, HANG, Replica, Says, always, script
 
+pytestmark = pytest.mark.integration
+
 PAIRS = [Pair(f"q{i % 3}", f"text {i}") for i in range(8)]
 
 

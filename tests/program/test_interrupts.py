@@ -14,6 +14,8 @@ from reseek.run.interrupts import INTERRUPTED
 from tests.support.interrupts import interruptible
 from tests.support.runs import ROOT
 
+pytestmark = pytest.mark.integration
+
 # A command that says that it has begun, and what it is doing when it is interrupted.
 PROGRAM = """
 import sys, time

@@ -21,6 +21,8 @@ from reseek.run.machine import started, this_machine
 from reseek.run.workspace import MARKER
 from tests.support.claims import alive_claim, bystander, dead_claim, holding, old_claim, write_claim
 
+pytestmark = pytest.mark.integration
+
 ELSEWHERE = {
     "host": ({"host": "node-7"}, "on host node-7"),
     "boot": ({"boot": "another"}, "of an earlier boot of host"),

@@ -22,6 +22,8 @@ from reseek.run.folder import Kind, kind_of
 from reseek.run.lifecycle import Run
 from tests.support.claims import alive_claim, bystander, dead_claim, write_claim
 
+pytestmark = pytest.mark.integration
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -11,6 +11,8 @@ import pytest
 
 from reseek.run import processes
 
+pytestmark = pytest.mark.integration
+
 SLEEP = "import time; print('up', flush=True); time.sleep(120)"
 STUBBORN = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {SLEEP}"
 

@@ -8,6 +8,8 @@ import pytest
 from reseek.search.connections import Room, most_connections
 from tests.support import serving
 
+pytestmark = pytest.mark.integration
+
 ASKED = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
 
 

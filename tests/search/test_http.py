@@ -11,6 +11,8 @@ from reseek.search.http import QUERIES_PER_REQUEST, HttpSearch
 from tests.support.replicas import ANSWER, DRIP, DROP, HANG, Replica, Says, always, gathered, script
 from tests.support.searches import found
 
+pytestmark = pytest.mark.integration
+
 BUSY = Says(503, b'{"detail": "64 queries are waiting"}', ("retry-after: 0.2",))
 
 
