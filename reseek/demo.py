@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from reseek.run.interrupts import INTERRUPTED, PART_VARIABLE, at_once, resume_with, resumed_by
-from reseek.run.terminal import undisturbed
+from reseek.run.terminal import override, undisturbed
 
 # A terminal sends Ctrl-C to the part as well, `kill` does not.
 _HEARD_S = 2.0
@@ -43,14 +43,14 @@ def main(
     resumed_by(lambda: resume_with([*words, "--folder", str(folder)]))
     started = time.monotonic()
     console.rule("1/3  train: GRPO of the embedded model (the first run also makes its world and index)")
-    _reseek("train", f"algo.steps={steps}", f"algo.save_every={steps}", f"run.dir={folder / 'train'}")
+    _reseek("train", f"algo.steps={steps}", f"algo.save_every={steps}", override("run.dir", folder / "train"))
     card = json.loads((folder / "train" / "result.json").read_text(encoding="utf-8"))
     results = {}
     for number, (name, model) in enumerate(
-        {"before": [], "after": ["policy=path", f"policy.path={card['checkpoint']}"]}.items(), start=2
+        {"before": [], "after": ["policy=path", override("policy.path", card["checkpoint"])]}.items(), start=2
     ):
         console.rule(f"{number}/3  evaluate the model {name} training, on questions whose names it never saw")
-        _reseek("eval", *model, f"evaluation.limit={questions}", f"run.dir={folder / name}")
+        _reseek("eval", *model, f"evaluation.limit={questions}", override("run.dir", folder / name))
         results[name] = json.loads((folder / name / "result.json").read_text(encoding="utf-8"))["sets"]["test"]
     console.print(_table(results, steps))
     console.print(f"{(time.monotonic() - started) / 60:.1f} minutes in all. Files: {folder}", soft_wrap=True)

@@ -81,6 +81,16 @@ class AgentConfig(Section):
             CONTEXTS.checked(context)
         return context
 
+    @model_validator(mode="after")
+    def _options_are_of_a_path(self) -> "AgentConfig":
+        # A question's own `context` may be another than this one: what a built-in one has no use for is seen only here.
+        if self.context_options and not CONTEXTS.is_path(context_name(self.context)):
+            raise ValueError(
+                f"context_options: context={context_name(self.context)} has none, "
+                f"{', '.join(self.context_options)} given; a context policy given by its import path may have some"
+            )
+        return self
+
     @field_validator("method")
     @classmethod
     def _method_is_known(cls, method: str) -> str:

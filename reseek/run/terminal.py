@@ -27,12 +27,17 @@ def plain(text: str) -> str:
 
 
 def shell_word(key: str, value: object) -> str:
-    """An override as one types it in a shell: blanks and signs that mean something to Hydra or the shell are quoted."""
+    """An override as one types it in a shell: what means something to Hydra or the shell is quoted."""
+    return shlex.quote(override(key, value))
+
+
+def override(key: str, value: object) -> str:
+    """A word that Hydra reads as this value: blanks and signs that mean something to it are quoted."""
     text = str(value)
     if not _BARE.fullmatch(text):
         # Hydra's own form of a string; behind a backslash it reads another quote or backslash as itself.
         text = "'" + re.sub(r"(\\*)'", lambda found: found[1] * 2 + "\\'", re.sub(r"\\+\Z", r"\g<0>\g<0>", text)) + "'"
-    return shlex.quote(f"{key}={text}")
+    return f"{key}={text}"
 
 
 @contextlib.contextmanager

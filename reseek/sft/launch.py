@@ -45,6 +45,7 @@ from reseek.questions.provenance import write_manifests
 from reseek.questions.record import Question, read_questions
 from reseek.rollout.engines import load_tokenizer, opened_search
 from reseek.rollout.environment import Environment
+from reseek.rollout.failures import Failure, bounds_of, excess
 from reseek.rollout.records import EpisodeRecord, whole_lines
 from reseek.run.entry_points import check_entry_points
 from reseek.run.folder import Kind
@@ -188,6 +189,7 @@ def _played(settings: SftSettings, material: _Material, folder: Path, console: C
         conditions = hashlib.sha256(f"{conditions} {sft.carelessness} {sft.laziness}".encode()).hexdigest()[:16]
     names = [SCRIPTED] if scripted else [sample_name(number) for number in range(sft.samples)]
     right: list[bool] = []
+    failures: list[Failure] = []
     with (
         opened_search(settings, prepared.index) as search,
         Bar(console, "episodes", len(names) * len(questions)) as bar,
@@ -195,6 +197,8 @@ def _played(settings: SftSettings, material: _Material, folder: Path, console: C
 
         def count(record: EpisodeRecord) -> None:
             right.append(record.em == 1.0)
+            if record.failed_part is not None:
+                failures.append(Failure(record.failed_part, f"{record.error}"))
             bar.to(len(right), f"right {sum(right) / len(right):.3f}")
 
         def environment_with(policy: Any) -> Environment:
@@ -214,6 +218,9 @@ def _played(settings: SftSettings, material: _Material, folder: Path, console: C
             bar.to(0, f"starting {sft.engine}")
             with opened_policy(playing, prepared.model, material.tokenizer) as policy:
                 asyncio.run(play_samples(questions, environment_with(policy), policy, folder, sft, seed, count))
+    line = excess(failures, len(right), bounds_of(settings))
+    if line is not None:
+        raise RunFailed(f"{line}; the same run.dir plays the failed ones again")
     return played(folder, names, questions, conditions)
 
 

@@ -140,6 +140,12 @@ def test_an_unknown_key_names_the_known_ones():
         (AgentConfig, "agent", {"max_turns": "many"}, "agent.max_turns: "),
         (AgentConfig, "agent", {"max_turns": 2.5}, "agent.max_turns: "),
         (AgentConfig, "agent", {"context": "forget"}, "agent.context=forget: unknown; known: drop, strict, keep, or"),
+        (
+            AgentConfig,
+            "agent",
+            {"context_options": {"keep": 2}},
+            "agent: Value error, context_options: context=drop has none",
+        ),
         (AgentConfig, "agent", {"turn_unit": "step"}, "agent.turn_unit: "),
         (AgentConfig, "agent", {"top_k": 0}, "agent.top_k: "),
         (AgentConfig, "agent", {"call_tokens": 0}, "agent.call_tokens: "),

@@ -134,6 +134,15 @@ def test_a_refused_run_leaves_the_folder_as_it_is(scripted, shared_cache):
     assert {path: path.read_bytes() for path in scripted.rglob("*") if path.is_file()} == before
 
 
+def test_a_run_whose_search_fails_often_trains_nothing(tmp_path, shared_cache):
+    folder = tmp_path / "run"
+    done = sft(folder, shared_cache, "search.name=tests.support.faults:FailingSearch")
+    assert done.returncode == 1
+    said = rf"error: search failed for \d+ of {PLAYED} episodes, more than search.most_failed=0.2 allows; .*\n"
+    assert re.search(said + r"\Z", done.stderr), done.stderr
+    assert not (folder / "rows").exists() and not (folder / "model").exists()
+
+
 def test_two_devices_take_the_same_steps_as_one(scripted, shared_cache, tmp_path):
     """Two processes on the CPU: the same batches, the same loss over all their trained tokens."""
     keys = ("sft=recorded", f"sft.files=[{scripted / 'episodes'}]", "sft.learning_rate=1e-3", "sft.device_rows=2")
