@@ -7,7 +7,7 @@ from rich.table import Table
 
 from benchmarks.rollout.measure import Duel, Strategy, Taken
 
-GOALS = {"vs_turn_synchronous_200ms": 1.5, "vs_engine_limit_0ms": 0.85}
+GOALS = {"vs_turn_synchronous_200ms": 1.5, "vs_engine_limit_0ms": 0.9}
 _PREFIX = {Strategy.TURN_SYNCHRONOUS: "vs_turn_synchronous", Strategy.ENGINE_LIMIT: "vs_engine_limit"}
 _TEXT_COLUMNS = ("search latency", "strategy")
 _NUMBER_COLUMNS = (
