@@ -28,12 +28,12 @@ _LAUNCHES = {"grpo", "resumed", "killed_service", "ppo"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Two workers of pytest-xdist share the work (`--dist loadgroup`): a file is one's, and all files that read the
-    launches below are the same one's."""
-    here = [item for item in items if item.path.parent == Path(__file__).parent]
-    reading = {item.path for item in here if _LAUNCHES & set(getattr(item, "fixturenames", ()))}
-    for item in here:
-        item.add_marker(pytest.mark.xdist_group("launches" if item.path in reading else item.path.stem))
+    """Two workers of pytest-xdist share the work (`--dist loadgroup`): all tests that read the launches below are one
+    worker's, and so are the others of a file."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            reads = not _LAUNCHES.isdisjoint(getattr(item, "fixturenames", ()))
+            item.add_marker(pytest.mark.xdist_group("launches" if reads else item.path.stem))
 
 
 @pytest.fixture(scope="session")
