@@ -27,6 +27,7 @@ from tests.support.services import free_port, service
 _LAUNCHES = {"grpo", "resumed", "killed_service", "ppo"}
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in its own
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Two workers of pytest-xdist share the work (`--dist loadgroup`): all tests that read the launches below are one
     worker's, and so are the others of a file."""

@@ -17,6 +17,7 @@ from reseek.run.claim_file import FILE
 from reseek.run.machine import this_machine
 from tests.support import copying
 from tests.support.claims import alive_claim, write_claim
+from tests.support.leftovers import WORKER
 
 pytestmark = pytest.mark.integration
 
@@ -66,13 +67,14 @@ def _orphans() -> set[str]:
 
 
 def _left_by(folder: Path, cache: Path) -> list[str]:
-    """Living processes whose command line names the folder, or whose environment the cache."""
+    """Living processes whose command line names the folder, or whose environment the cache (and this xdist worker)."""
+    of_worker = {"RESEEK_CACHE": str(cache), WORKER: os.environ.get(WORKER)}
     found = []
     for process in psutil.process_iter():
         try:
             if process.pid != os.getpid() and any(str(folder) in part for part in process.cmdline()):
                 found.append(" ".join(process.cmdline())[:100])
-            elif process.environ().get("RESEEK_CACHE") == str(cache):
+            elif {name: process.environ().get(name) for name in of_worker} == of_worker:
                 found.append(process.name())
         except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
             continue
