@@ -98,13 +98,38 @@ def open_vectors(path: Path) -> tuple[Any, FaissRecord]:
 
 
 def _check_graph(path: Path, index: Any, graph: Any) -> None:
-    """Raise InputError for the damages of a graph that faiss itself doesn't see: a breadth whose queue takes the memory
-    and half a minute a search, and an entry without links on its level, whose search ends the process."""
+    """Raise InputError for what faiss itself does not see in a graph: a breadth whose queue takes the memory and half a
+    minute a search; an entry or a link to a row without links on that level, whose search may end the process."""
     if not 1 <= graph.efSearch <= MOST_EF:
         raise InputError(f"{path}: is damaged: a search of breadth {graph.efSearch} (1 to {MOST_EF:,} make sense)")
     entry = graph.entry_point
     if index.ntotal and not (0 <= entry < graph.levels.size() and graph.levels.at(entry) == graph.max_level + 1):
         raise InputError(f"{path}: is damaged: its graph has no links where a search begins (row {entry})")
+    wrong = _wrong_link(graph)
+    if wrong is not None:
+        raise InputError(f"{path}: is damaged: row {wrong} of its graph has a link to a row without that level")
+
+
+def _wrong_link(graph: Any) -> int | None:
+    """A row with a link, above the lowest level, to a row that has no links there: a search would read another row's,
+    or memory behind the file. Only the upper rows' links are read, about one in `links` of all."""
+    levels_N, offsets_N, neighbors = (_view(of) for of in (graph.levels, graph.offsets, graph.neighbors))
+    for level in range(1, graph.max_level + 1):
+        rows_U = np.flatnonzero(levels_N > level)
+        first, width = graph.cum_nb_neighbors(level), graph.nb_neighbors(level)
+        places_UW = offsets_N[rows_U].astype(np.int64)[:, None] + first + np.arange(width)
+        links_UW = neighbors[places_UW]
+        is_wrong_UW = (links_UW >= 0) & (levels_N[np.maximum(links_UW, 0)] <= level)
+        if is_wrong_UW.any():
+            return int(rows_U[is_wrong_UW.any(axis=1)][0])
+    return None
+
+
+def _view(vector: Any) -> np.ndarray:
+    """faiss' vector without a copy."""
+    import faiss
+
+    return faiss.rev_swig_ptr(vector.data(), vector.size())
 
 
 def _first_line(error: Exception) -> str:

@@ -173,6 +173,22 @@ def test_a_damaged_graph_is_refused_before_a_search_hangs_or_crashes_on_it(tmp_p
             open_vectors(path)
 
 
+@given(st.data())
+def test_a_link_to_a_row_without_that_level_is_refused(tmp_path_factory, data):
+    index = faiss.IndexHNSWFlat(4, 4, faiss.METRIC_INNER_PRODUCT)
+    index.add(vectors(200))
+    graph, path = index.hnsw, tmp_path_factory.mktemp("graph") / "v"
+    levels = faiss.vector_to_array(graph.levels)
+    row = data.draw(st.sampled_from(np.flatnonzero(levels > 1).tolist()))
+    level = data.draw(st.integers(1, int(levels[row]) - 1))
+    lower = data.draw(st.sampled_from(np.flatnonzero(levels <= level).tolist()))
+    neighbors = faiss.rev_swig_ptr(graph.neighbors.data(), graph.neighbors.size())
+    neighbors[graph.offsets.at(row) + graph.cum_nb_neighbors(level)] = lower
+    faiss.write_index(index, str(path))
+    with pytest.raises(InputError, match=rf"v: is damaged: row {row} of its graph has a link to a row without"):
+        open_vectors(path)
+
+
 def test_shards_are_found_by_texts_and_encoder_alone(tmp_path):
     made = []
 
