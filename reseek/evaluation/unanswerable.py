@@ -11,12 +11,15 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from pydantic import TypeAdapter, ValidationError
+
 from corpora.atomic import write_json
 from corpora.manifest import Kind
 from corpora.passages import read_passages
 from corpora.record import Passage
 from reseek.config.questions import DataSource
 from reseek.config.settings import EvalSettings
+from reseek.errors import InputError, first_problem
 from reseek.evaluation.answer_scan import Sought
 from reseek.preparation.prepare import Prepared, world_of
 from reseek.questions.answer_ranks import text_of
@@ -53,7 +56,8 @@ def unanswerable(
         return None
     kept = settings.cache.resolve() / "unanswerable" / f"{_key(searched.fingerprint, sets)}.json"
     if kept.is_file():
-        return json.loads(kept.read_text(encoding="utf-8"))
+        with contextlib.suppress(InputError):  # a damaged cache is made anew
+            return _read(kept)
     with _corpus(settings, prepared) as passages:
         if passages is None:
             return None
@@ -66,7 +70,15 @@ def unanswerable(
 def read_unanswerable(folder: Path) -> Unanswerable | None:
     """The result that an evaluation wrote into its folder; None if it has none."""
     path = folder / FILE
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    return _read(path) if path.is_file() else None
+
+
+def _read(path: Path) -> Unanswerable:
+    """Raises InputError for a file that holds no such result."""
+    try:
+        return TypeAdapter(Unanswerable).validate_json(path.read_bytes(), strict=True)
+    except ValidationError as error:
+        raise InputError(f"{path}: holds no ids of questions by set ({first_problem(error)}); delete it") from None
 
 
 @contextlib.contextmanager

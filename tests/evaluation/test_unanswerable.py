@@ -14,8 +14,9 @@ from reseek.config.questions import DataSource
 from reseek.config.run import RunSettings
 from reseek.config.search import CorpusSettings
 from reseek.config.settings import EvalSettings
+from reseek.errors import InputError
 from reseek.evaluation.metrics import recall_at, set_result, unanswerable_share
-from reseek.evaluation.unanswerable import find_unanswerable, unanswerable
+from reseek.evaluation.unanswerable import FILE, find_unanswerable, read_unanswerable, unanswerable
 from reseek.preparation.prepare import Prepared
 from reseek.questions.record import Question
 from reseek.rewards.answers import normalise_answer
@@ -73,7 +74,7 @@ def test_recall_and_share_equal_a_brute_force_count():
     assert set_result(records, 1, 0, left).unanswerable == 0.25 and set_result(records, 1, 0).unanswerable is None
 
 
-def test_without_a_lucene_index_the_corpus_file_is_read(tmp_path):
+def test_without_a_lucene_index_the_corpus_file_is_read_and_damaged_results_are_not_taken(tmp_path):
     corpus = tmp_path / "passages.jsonl"
     corpus.write_text(Passage(id="1", title="France", text="Its capital is Paris.").model_dump_json() + "\n")
     settings = EvalSettings.model_construct(
@@ -85,3 +86,12 @@ def test_without_a_lucene_index_the_corpus_file_is_read(tmp_path):
     prepared = Prepared(model="m", index=tmp_path, searched=searched, train=None, validation=None, sets={})
     asked = {"s": [question(0, "France", "Paris"), question(1, "Italy", "Rome")]}
     assert unanswerable(settings, prepared, asked) == {"s": [asked["s"][1].id]}
+    (kept,) = (tmp_path / "cache" / "unanswerable").glob("*.json")
+    for damage in (b"", b"{", b"[]", b'{"s": "q1"}', b'{"s": [1]}', b'{"s": ["\xff"]}', b"[" * 100_000):
+        kept.write_bytes(damage)
+        assert unanswerable(settings, prepared, asked) == {"s": [asked["s"][1].id]}
+        assert read_unanswerable(tmp_path) is None
+        (tmp_path / FILE).write_bytes(damage)
+        with pytest.raises(InputError, match=rf"{FILE}: holds no ids of questions by set .*; delete it"):
+            read_unanswerable(tmp_path)
+        (tmp_path / FILE).unlink()
