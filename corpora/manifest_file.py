@@ -3,14 +3,15 @@
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from corpora.atomic import write_text
 from reseek.errors import InputError, first_problem
 
 ARecord = TypeVar("ARecord", bound=BaseModel)
+_OBJECT = TypeAdapter(dict[str, Any])
 _CHUNK = 2**22
 
 
@@ -47,6 +48,16 @@ def read_record(path: Path, model: type[ARecord], what: str, advice: str = "") -
     except OSError as error:
         raise InputError(f"{path}: can't be read ({error.strerror})") from None
     return parsed_record(path, content, model, what, advice)
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """The JSON object of a file. Raises InputError where the file can't be read or holds none."""
+    try:
+        return _OBJECT.validate_json(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"{path}: can't be read ({error.strerror})") from None
+    except ValidationError as error:  # of bytes that are no text and of a nesting that is too deep, too
+        raise InputError(f"{path}: is not a JSON object ({first_problem(error)})") from None
 
 
 def parsed_record(path: Path, content: bytes, model: type[ARecord], what: str, advice: str = "") -> ARecord:

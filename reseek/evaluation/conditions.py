@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from corpora.atomic import write_json
+from corpora.manifest_file import read_object
 from reseek.agent.methods import texts_of
 from reseek.agent.protocol import DEFAULT, protocol
 from reseek.config.agent import AgentConfig
@@ -111,10 +112,7 @@ def check_folder(folder: Path, conditions: Conditions) -> None:
     wanted = conditions.written
     if not path.is_file():
         return
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        raise InputError(f"{path}: is not JSON; name another run.dir") from None
+    found = read_object(path)
     flat_found, flat_wanted = _flat(_without_unset(found)), _flat(wanted)
     for key in sorted(flat_found.keys() | flat_wanted.keys()):
         if flat_found.get(key) != flat_wanted.get(key):

@@ -4,7 +4,6 @@ Invariant: nothing is guessed: a folder without conditions or episodes is refuse
 conditions than its own. Every episode in the folder counts, whatever limit the last command had.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,10 +14,10 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from corpora.manifest_file import read_record
+from corpora.manifest_file import read_object, read_record
 from reseek.config.agent import ContextPolicy, context_name
 from reseek.config.questions import KNOWN_SETS
-from reseek.errors import InputError
+from reseek.errors import InputError, one_line
 from reseek.evaluation.conditions import FILE, Conditions
 from reseek.evaluation.counterfactual_records import Flips, count_flips, flips_file, read_flips
 from reseek.evaluation.impact import Step, judged_steps
@@ -117,22 +116,19 @@ def run_name(folder: Path, config: Mapping[str, Any]) -> str:
 
 
 def read_yaml(path: Path) -> Mapping[str, Any]:
+    """The file's configuration; empty without the file. Raises InputError."""
     if not path.is_file():
         return {}
     try:
         found = OmegaConf.to_container(OmegaConf.load(path))
-    except (OmegaConfBaseException, YAMLError) as error:
-        raise InputError(f"{path}: is not a configuration ({str(error).splitlines()[0]})") from None
+    except (OmegaConfBaseException, YAMLError, OSError, ValueError, RecursionError) as error:  # ValueError: not text
+        raise InputError(f"{path}: is not a configuration ({one_line(str(error))})") from None
     return {str(key): value for key, value in found.items()} if isinstance(found, dict) else {}
 
 
 def read_json(path: Path) -> Mapping[str, Any]:
-    if not path.is_file():
-        return {}
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        raise InputError(f"{path}: is not JSON") from None
+    """The file's JSON object; empty without the file. Raises InputError."""
+    return read_object(path) if path.is_file() else {}
 
 
 def _latest(path: Path, conditions: Conditions) -> list[EpisodeRecord]:

@@ -68,12 +68,12 @@ def read_training(folder: str | Path) -> Training:
     folder = Path(folder)
     path = folder / "metrics.jsonl"
     by_step: dict[str, dict[int, Mapping[str, float]]] = {}
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = path.read_bytes().splitlines()
     for number, line in enumerate(lines, start=1):
         try:
             record = json.loads(line)
             by_step.setdefault(record["phase"], {})[int(record["step"])] = record  # a repeated step replaces the first
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             if number == len(lines):  # the run was killed while writing
                 continue
             raise InputError(f"{path}:{number}: not a record of a step") from None

@@ -34,3 +34,35 @@ def test_whatever_is_put_into_a_record_it_is_shown_or_refused_with_its_place(tmp
         except InputError as error:
             assert str(error).startswith(f"{path}:"), (at, str(error))
         path.write_bytes(before)
+
+
+CONTENTS = (
+    b"",
+    b"{",
+    b"[]",
+    b"null",
+    b"7",
+    b"\xff\xfe",
+    b'{"a": "\xff"}',
+    b"[" * 100_000,
+    b'{"a":' * 100_000,
+    b"a: [b\n c: !!python/object:os.system {}",
+)
+
+
+@pytest.mark.parametrize("content", CONTENTS)
+@pytest.mark.parametrize(
+    ("of", "file"),
+    [
+        *(("evaluation", name) for name in ("config.yaml", "conditions.json", "versions.json", "unanswerable.json")),
+        *(("training", name) for name in ("config.yaml", "result.json", "metrics.jsonl")),
+    ],
+)
+def test_whatever_a_file_of_the_run_holds_it_is_read_or_refused_with_its_name(tmp_path, of, file, content):
+    run = made_run(of, tmp_path / "run")
+    records = next((run / {"evaluation": "episodes", "training": "rollouts"}[of]).glob("*.jsonl"))
+    (run / file).write_bytes(content)
+    try:
+        shown(records)
+    except InputError as error:
+        assert str(error).startswith(f"{run / file}") and "\n" not in str(error), str(error)
