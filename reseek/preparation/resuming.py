@@ -6,7 +6,6 @@ decides what is learnt is the one in its `config.yaml`; FREE may change. What ha
 (weights, questions, passages), since a path may change with the machine.
 """
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,6 +15,7 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from corpora.atomic import write_json
+from corpora.manifest_file import read_object
 from reseek.config.oracle import NO_VERDICT
 from reseek.config.policy import PolicySource
 from reseek.config.section import load_section
@@ -95,10 +95,7 @@ def _check_content(folder: Path, settings: Settings, prepared: Prepared | None) 
     if prepared is None:
         return
     if (folder / INPUTS).is_file():
-        try:
-            known = dict(json.loads((folder / INPUTS).read_text(encoding="utf-8")))
-        except (ValueError, TypeError):
-            raise InputError(f"{folder / INPUTS}: is not what a run wrote; name another run.dir") from None
+        known = read_object(folder / INPUTS)
         for key, value in _inputs(settings, prepared).items():
             if None not in (value, known.get(key)) and known[key] != value:
                 _refuse(folder, key, known[key], value)
