@@ -16,7 +16,7 @@ ARGS ?=
 # The pure tests on all cores; what tests/integration imports is not even imported.
 FAST := -n auto -m "not integration and not long" --ignore tests/integration
 # Two launches at a time: each waits for start-ups that use one core.
-SIDE_BY_SIDE := -n 2 --dist loadgroup
+SIDE_BY_SIDE := -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-fast test-long lint docs clean

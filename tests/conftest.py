@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadFileScheduling
 
 from reseek.run.variables import QUIET_THREADS
 from tests.support.leftovers import WORKER
@@ -34,3 +35,17 @@ def shared_cache(tmp_path_factory) -> Path:
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """One worker (`-n auto`) more than there are cores: some tests wait for a timeout of a stand-in service."""
     return len(os.sched_getaffinity(0)) + 1
+
+
+class OneLaunchEach(LoadFileScheduling):
+    """The order of work of `--dist loadfile`: a file is one worker's, and the files that read the shared launches of
+    tests/integration/conftest.py are the same one's, so that each launch is made once. (The groups of pytest-xdist 3.8
+    do not work with pytest 9.)"""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return "launches" if file.endswith(("test_exactness.py", "test_training.py")) else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log):
+    return OneLaunchEach(config, log) if config.getvalue("dist") == "loadfile" else None

@@ -24,18 +24,6 @@ from tests.support.leftovers import left_behind, shared_memory
 from tests.support.runs import ROOT, STEPS, Run, command, environment, finished, train
 from tests.support.services import free_port, service
 
-_LAUNCHES = {"grpo", "resumed", "killed_service", "ppo"}
-
-
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in its own
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Two workers of pytest-xdist share the work (`--dist loadgroup`): all tests that read the launches below are one
-    worker's, and so are the others of a file."""
-    for item in items:
-        if item.path.parent == Path(__file__).parent:
-            reads = not _LAUNCHES.isdisjoint(getattr(item, "fixturenames", ()))
-            item.add_marker(pytest.mark.xdist_group("launches" if reads else item.path.stem))
-
 
 @pytest.fixture(scope="session")
 def mixed(tmp_path_factory, shared_cache) -> tuple[str, ...]:

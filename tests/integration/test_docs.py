@@ -285,6 +285,7 @@ def test_the_commands_that_make_the_micro_model_run_one_after_the_other(shared_c
 
 
 OF_A_RUN = of_kind(("reseek export", "reseek curve"))
+"""See test_training.py, which has a run."""
 
 
 def test_every_command_of_the_program_is_executed_by_a_test_here():
@@ -293,10 +294,3 @@ def test_every_command_of_the_program_is_executed_by_a_test_here():
     # `reseek demo` is what test_training runs in its parts; help pages are tested with the program.
     strangers = [one for one in of_kind("reseek ") if not one.startswith(flat)]
     assert [one for one in strangers if one != "reseek demo" and not one.endswith("--help")] == []
-
-
-@pytest.mark.parametrize("command", OF_A_RUN)
-def test_commands_on_a_run_work(command, grpo, tmp_path):
-    words = filled(command, {"RUN": str(grpo.folder), "MODEL": str(tmp_path / "model")})
-    run = ran(words, tmp_path)
-    assert run.returncode == 0, run.stdout + run.stderr

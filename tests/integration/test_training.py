@@ -14,6 +14,7 @@ from reseek.micro.model import make_tokenizer
 from reseek.training.export import Pick, export
 from reseek.training.monitor.collapse import Danger
 from reseek.training.monitor.stopwatch import Part, Wait
+from tests.integration.test_docs import OF_A_RUN, filled, ran
 from tests.support.leftovers import ray_processes
 from tests.support.runs import QUESTIONS, SESSIONS, STEPS, train
 from tests.support.services import free_port
@@ -189,6 +190,13 @@ def test_a_hung_run_is_ended_with_a_clear_message(tmp_path, shared_cache, mixed)
     (line,) = [line for line in run.stderr.splitlines() if line.startswith("error:")]
     assert "hangs" in line and "run.watchdog_s" in line and "train.log" in line
     assert time.monotonic() - started < 250
+
+
+@pytest.mark.parametrize("command", OF_A_RUN)
+def test_commands_on_a_run_work(command, grpo, tmp_path):
+    words = filled(command, {"RUN": str(grpo.folder), "MODEL": str(tmp_path / "model")})
+    run = ran(words, tmp_path)
+    assert run.returncode == 0, run.stdout + run.stderr
 
 
 def test_nothing_is_left_behind(nothing_left, grpo, resumed, reinforce, ppo):
