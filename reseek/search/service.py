@@ -44,6 +44,10 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self.room = room
 
+    @property
+    def interrupted(self) -> bool:
+        return signal.SIGINT in self._captured_signals
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         signals = [sign for sign in (signal.SIGTERM, signal.SIGINT) if signal.getsignal(sign) != signal.SIG_IGN]
@@ -88,7 +92,8 @@ def serve(
     """Serve until SIGTERM or SIGINT; port 0 takes a free one. Prints a line with the address when the index answers,
     and one on who may ask. `token` is asked of every client; None: of none.
 
-    Raises InputError if the address can't be used, SearchFailed if the index does not answer.
+    Raises InputError if the address can't be used, SearchFailed if the index does not answer, KeyboardInterrupt for a
+    SIGINT before it has answered.
     """
     with _listen(host, port) as listening:
         corpus = facts_of(search.manifest).model_dump(exclude_none=True)
@@ -106,7 +111,10 @@ def serve(
             timeout_graceful_shutdown=int(limits.timeout_s) + 1,
         )
         with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:  # uvloop if installed
-            runner.run(_serve(search, listening, app, _Server(config, room), _who_may_ask(token)))
+            server = _Server(config, room)
+            served = runner.run(_serve(search, listening, app, server, _who_may_ask(token)))
+        if server.interrupted and not served:
+            raise KeyboardInterrupt
 
 
 def _who_may_ask(token: str | None) -> str:
@@ -117,7 +125,9 @@ def _who_may_ask(token: str | None) -> str:
 
 async def _serve(
     search: IndexSearch, listening: socket.socket, app: FastAPI, server: _Server, who_may_ask: str
-) -> None:
+) -> bool:
+    """Returns whether the index has answered before the end."""
+    served = False
     serving = asyncio.get_running_loop().create_task(server.serve(sockets=[listening]))
     try:
         await app.state.desk.warm_up()  # until then /healthz says 503
@@ -127,11 +137,13 @@ async def _serve(
             host, port = listening.getsockname()[:2]
             host = f"[{host}]" if ":" in host else host
             print(f"http://{host}:{port} serves {search.manifest.passages:,} passages\n{who_may_ask}", flush=True)
+            served = True
     except SearchFailed:
         server.should_exit = True
         raise
     finally:
         await serving
+    return served
 
 
 def _listen(host: str, port: int) -> socket.socket:

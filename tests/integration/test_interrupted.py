@@ -4,6 +4,7 @@ import json
 import os
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,19 +13,24 @@ from pathlib import Path
 
 import pytest
 
+from corpora.index import build_index
 from reseek.run.claim_file import FILE
 from reseek.run.interrupts import INTERRUPTED
 from tests.support.copying import PROMPT, save_copying_model
 from tests.support.interrupts import interruptible
 from tests.support.leftovers import left_behind, shared_memory
 from tests.support.runs import ROOT, SMALL, environment
+from tests.support.services import free_port
 
 pytestmark = pytest.mark.integration
 
 RESUME = "interrupted: resume with: reseek "
+AGAIN = "interrupted: nothing was written; start again with: reseek "
 
 
-def interrupted(words: Sequence[str], cache: Path, out: Path, when: Callable[[], bool]) -> list[str]:
+def interrupted(
+    words: Sequence[str], cache: Path, out: Path, when: Callable[[], bool], says: str = RESUME
+) -> list[str]:
     """The words after `reseek` of the line that the command prints when it is interrupted."""
     with out.open("w") as file:
         run = subprocess.Popen(
@@ -43,8 +49,8 @@ def interrupted(words: Sequence[str], cache: Path, out: Path, when: Callable[[],
     assert run.wait(120) == INTERRUPTED, out.read_text()
     said = out.read_text()
     last = said.splitlines()[-1]
-    assert last.startswith(RESUME) and said.count("interrupted") == 1 and "Traceback" not in said, said
-    return shlex.split(last.removeprefix(RESUME))
+    assert last.startswith(says) and said.count("interrupted") == 1 and "Traceback" not in said, said
+    return shlex.split(last.removeprefix(says))
 
 
 def resumed(words: Sequence[str], cache: Path) -> str:
@@ -75,6 +81,18 @@ def test_an_evaluation(tmp_path, shared_cache):
     resumed(again, shared_cache)
     records = [json.loads(line) for line in episodes.read_text().splitlines()]
     assert len(records) == len({record["id"] for record in records}) == 40
+
+
+def test_a_service_that_loads_its_index(tmp_path, shared_cache):
+    index, port = tmp_path / "index", free_port()
+    build_index(ROOT / "tests" / "data" / "passages.jsonl", index)
+    words = ["corpus", "serve", str(index), "--port", str(port)]
+
+    def listens() -> bool:
+        with socket.socket() as client:
+            return client.connect_ex(("127.0.0.1", port)) == 0
+
+    assert interrupted(words, shared_cache, tmp_path / "out", listens, AGAIN) == words
 
 
 def test_a_training_run(tmp_path, shared_cache):
