@@ -3,6 +3,9 @@
 import asyncio
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -38,14 +41,21 @@ ray.shutdown()
 """
 
 
-def test_replicas_behind_one_address(tmp_path, tmp_path_factory):
+@pytest.fixture
+def short() -> Iterator[Path]:
+    """A folder for Ray: a socket's path may have 107 characters, and a worker's of pytest-xdist has many before it."""
+    with tempfile.TemporaryDirectory(dir="/tmp", prefix="r") as name:
+        yield Path(name)
+
+
+def test_replicas_behind_one_address(tmp_path, short):
     build_index(write(tmp_path / "c.jsonl", PASSAGES), tmp_path / "index")
-    port, folder = free_port(), tmp_path_factory.mktemp("r")
+    port = free_port()
     queries = some_queries(200)
     lucene = LuceneSearch(tmp_path / "index")
     expected = asyncio.run(lucene.search(queries, 3))
     lucene.close()
-    arguments = [sys.executable, "-c", PROGRAM, str(tmp_path / "index"), str(port), str(folder)]
+    arguments = [sys.executable, "-c", PROGRAM, str(tmp_path / "index"), str(port), str(short)]
     with (
         (tmp_path / "log").open("w") as log,
         subprocess.Popen(
