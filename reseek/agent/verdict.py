@@ -33,6 +33,10 @@ class Verdict(Enum):
         verdict._value_, verdict.grade, verdict.stays = word, grade, stays
         return verdict
 
+    def __bool__(self) -> bool:
+        """Refuses: `if verdict` would be true of No."""
+        raise TypeError(f"{self} is neither true nor false: compare it, as in `label is Verdict.NO`")
+
     @property
     def spoken(self) -> bool:
         """Whether it is a verdict that a policy gives, not the lack of one."""

@@ -65,7 +65,7 @@ async def replay_steps(
                 id=record.id,
                 conditions=record.conditions,
                 observation=step.index,
-                verdict=step.observation.verdict or Verdict.MISSING,
+                verdict=Verdict.MISSING if step.observation.verdict is None else step.observation.verdict,
                 given=verdict,
                 impact=step.impact,
                 label=step.observation.label,

@@ -176,7 +176,7 @@ def _example(run: int, step: Step, viewer: str | None) -> Example:
         " / ".join(record.golden_answers),
         observation.query,
         text if len(text) <= _EXCERPT else f"{text[:_EXCERPT]}…",
-        observation.verdict.value if observation.verdict else tables.DASH,
+        tables.DASH if observation.verdict is None else observation.verdict.value,
         tables.DASH if record.answer is None else record.answer,
         f"{viewer}#{urlencode({'run': run, 'set': record.set, 'id': record.id})}" if viewer else "",
     )

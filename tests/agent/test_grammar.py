@@ -246,3 +246,9 @@ def test_a_mark_is_told_by_its_brackets(token):
 @pytest.mark.parametrize("token", ["  ", "\n\n", "\u2581\u2581", "covid-19", "and/or", "\u6771\u4eac", "(a)", ""])
 def test_words_and_blanks_are_no_marks(token):
     assert not is_markup(token)
+
+
+@pytest.mark.parametrize("verdict", Verdict)
+def test_a_verdict_is_no_truth_value(verdict):
+    with pytest.raises(TypeError, match=r"is neither true nor false: compare it, as in `label is Verdict.NO`"):
+        bool(verdict)
