@@ -10,11 +10,13 @@ import math
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from datasets import Dataset, load_from_disk
+from torch.optim.lr_scheduler import LambdaLR
 from transformers import (
     Trainer,
     TrainerCallback,
@@ -26,6 +28,7 @@ from corpora.atomic import append_line, replaced_folder
 from reseek.policy.pretrained import language_model, tokenizer_of
 from reseek.sft.plan import CHECKPOINTS, IGNORED, METRICS, MODEL, ROWS, Plan, last_checkpoint, read_plan
 from reseek.sft.row_order import Order
+from reseek.sft.trained_logits import trained_logits, trained_loss
 from reseek.training.monitor.divergence import check_update
 
 _NOT_OURS = ("total_flos", "train_runtime", "train_samples_per_second", "train_steps_per_second", "epoch")
@@ -69,7 +72,6 @@ def arguments_of(plan: Plan, folder: Path, *, measure: bool) -> TrainingArgument
         max_steps=sft.steps or -1,
         num_train_epochs=sft.epochs,
         learning_rate=sft.learning_rate,
-        lr_scheduler_type="linear",
         # A number below one is a share of the steps to transformers, from one on a number of steps.
         warmup_steps=math.ceil(sft.warmup_ratio * plan.steps),
         weight_decay=sft.weight_decay,
@@ -101,12 +103,37 @@ def arguments_of(plan: Plan, folder: Path, *, measure: bool) -> TrainingArgument
 
 
 class InOrder(Trainer):
-    """The Trainer, with our order of the rows (transformers' own one by lengths does not mix a small set)."""
+    """The Trainer, with our order of the rows (transformers' own one by lengths does not mix a small set) and logits at
+    trained positions only."""
+
+    def __init__(self, model: Any, args: TrainingArguments, **keywords: Any) -> None:
+        super().__init__(model, args, compute_loss_func=trained_loss, **keywords)
+
+    def compute_loss(self, model: Any, inputs: dict[str, Any], *arguments: Any, **keywords: Any) -> Any:
+        with trained_logits(self.accelerator.unwrap_model(model), inputs["labels"]):
+            return super().compute_loss(model, inputs, *arguments, **keywords)
+
+    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> LambdaLR:
+        if self.lr_scheduler is None:
+            warmup = self.args.get_warmup_steps(num_training_steps)
+            share = partial(share_of_rate, steps=num_training_steps, warmup=warmup)
+            scheduled: Any = self.optimizer if optimizer is None else optimizer
+            self.lr_scheduler = LambdaLR(scheduled, share)
+            self._created_lr_scheduler = True
+        return self.lr_scheduler
 
     def _get_train_sampler(self, train_dataset: Dataset | None = None) -> Any:
         rows: Any = self.train_dataset if train_dataset is None else train_dataset
         passes = self.args.per_device_train_batch_size * self.args.gradient_accumulation_steps
         return Order(rows["length"][:], passes * self.args.world_size, self.args.seed)
+
+
+def share_of_rate(step: int, *, steps: int, warmup: int) -> float:
+    """The share of the learning rate in a step, counted from 0: it rises to 1 in the `warmup` steps and then falls to 0
+    after the last of `steps`. No step has none: transformers' own schedule gives none to the first."""
+    if step < warmup:
+        return (step + 1) / warmup
+    return max(0.0, (steps - step) / max(1, steps - warmup))
 
 
 class Padding:

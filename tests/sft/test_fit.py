@@ -1,5 +1,6 @@
 """The loss that the Trainer minimises is the intended one, however a batch is cut."""
 
+import json
 import random
 
 import pytest
@@ -12,7 +13,7 @@ from reseek.config.sft import ImitationSettings
 from reseek.errors import InputError
 from reseek.micro.model import make_model, make_tokenizer
 from reseek.rollout.training_row import Row
-from reseek.sft.fit import InOrder, Metrics, Padding, arguments_of
+from reseek.sft.fit import InOrder, Metrics, Padding, arguments_of, share_of_rate
 from reseek.sft.plan import METRICS, ROWS, Plan, check_batches, labels_of, write_plan, write_rows
 from reseek.sft.row_order import Order
 from reseek.training.monitor.divergence import UpdateStopped
@@ -75,6 +76,26 @@ def test_the_loss_is_the_mean_over_the_trained_tokens_of_the_whole_batch(tmp_pat
     trainer.train()
     logged = next(line["loss"] for line in trainer.state.log_history if "loss" in line)
     assert float(logged) == pytest.approx(expected, abs=1e-5)
+
+
+def test_the_learning_rate_rises_from_the_first_step_on_and_falls_after_the_warm_up(tmp_path):
+    write_rows(tmp_path, rows(), [])
+    trainer = InOrder(
+        make_model(0, len(TOKENIZER)),
+        arguments_of(plan(steps=8, learning_rate=0.008, warmup_ratio=0.5), tmp_path, measure=False),
+        data_collator=Padding(TOKENIZER.pad_token_id),
+        train_dataset=load_from_disk(str(tmp_path / ROWS / "train")),
+        callbacks=[Metrics(tmp_path / METRICS)],
+    )
+    trainer.train()
+    rates = [json.loads(line)["sft/learning_rate"] for line in (tmp_path / METRICS).read_text().splitlines()]
+    assert rates == pytest.approx([0.002, 0.004, 0.006, 0.008, 0.008, 0.006, 0.004, 0.002])
+
+
+@given(st.integers(1, 50), st.integers(0, 50))
+def test_no_step_is_without_a_learning_rate(steps, warmup):
+    shares = [share_of_rate(step, steps=steps, warmup=min(warmup, steps)) for step in range(steps)]
+    assert all(0 < share <= 1 for share in shares) and max(shares) == 1
 
 
 def test_a_loss_that_is_no_number_ends_the_training_and_is_not_recorded(tmp_path):
