@@ -114,12 +114,24 @@ class Episode:
 
 def prompt_ids(tokenizer, agent: AgentConfig, question: str) -> tuple[int, ...]:
     """The user turn as the policy's chat template writes it, up to where the assistant turn begins."""
+    messages = _messages(agent, question)
+    return tuple(tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=True, return_dict=False))
+
+
+def prompt_text(tokenizer, agent: AgentConfig, question: str) -> str:
+    """The text behind `prompt_ids`."""
+    messages = _messages(agent, question)
+    text = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False, return_dict=False)
+    return text if isinstance(text, str) else tokenizer.decode(text)  # a tokenizer that deals in text gives ids
+
+
+def _messages(agent: AgentConfig, question: str) -> list[dict[str, str]]:
     texts = texts_of(agent)
     text = instructions(agent.prompt, agent.method, question, agent.max_turns, texts)
     messages = [{"role": "user", "content": text}]
     if texts.system and agent.prompt is Prompt.FULL:
         messages.insert(0, {"role": "system", "content": texts.system})
-    return tuple(tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=True, return_dict=False))
+    return messages
 
 
 async def run_episode(

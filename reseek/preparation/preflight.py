@@ -8,7 +8,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from reseek.agent.episode import prompt_ids
+from reseek.agent.episode import prompt_ids, prompt_text
 from reseek.agent.methods import method_of
 from reseek.config.agent import AgentConfig
 from reseek.config.algo import AlgoSettings
@@ -120,13 +120,15 @@ def check_policy(settings: Settings, model: str) -> None:
 
 
 def check_prompts(agent: AgentConfig, tokenizer, questions: list[Question], file: Path) -> None:
-    """Every question's user turn against agent.prompt_tokens; names the first that is too long.
+    """Every question's user turn against agent.prompt_tokens; names the first that is too long. Raises InputError too
+    for a chat template that loses the question.
 
     The template's share of tokens is measured on a sample of the questions; only a question that this estimate and a
     margin bring near the limit is rendered and counted exactly.
     """
     sample = questions[:: max(1, len(questions) // 16)]
     share = max(len(_prompt_ids(tokenizer, agent, q.question)) - _length(tokenizer, q.question) for q in sample)
+    _check_questions_are_rendered(agent, tokenizer, sample)
     margin = 8  # tokens may merge differently at the template's seams
     for question in questions:
         if _length(tokenizer, question.question) + share + margin <= agent.prompt_tokens:
@@ -137,6 +139,21 @@ def check_prompts(agent: AgentConfig, tokenizer, questions: list[Question], file
                 f"agent.prompt_tokens={agent.prompt_tokens}: the user turn of question {question.id!r} of {file} has "
                 f"{length} tokens; raise the budget or drop the question"
             )
+
+
+def _check_questions_are_rendered(agent: AgentConfig, tokenizer, sample: list[Question]) -> None:
+    """Raises InputError where a rendered user turn lacks its question. White space and letter case may change:
+    templates strip messages, and a few lower-case them."""
+    for question in sample:
+        if _plain(question.question) not in _plain(prompt_text(tokenizer, agent, question.question)):
+            raise InputError(
+                f"policy.chat_template: the template of {getattr(tokenizer, 'name_or_path', '')} loses the question "
+                f"({question.id!r} is not in its rendered turn); give one that writes the content of every message"
+            )
+
+
+def _plain(text: str) -> str:
+    return "".join(text.casefold().split())
 
 
 def _prompt_ids(tokenizer, agent: AgentConfig, question: str) -> tuple[int, ...]:

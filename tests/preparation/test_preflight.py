@@ -12,6 +12,7 @@ from reseek.config.agent import AgentConfig
 from reseek.config.algo import AlgoSettings
 from reseek.config.run import ClusterSettings
 from reseek.errors import InputError
+from reseek.micro.model import make_tokenizer
 from reseek.preparation.preflight import check_algo, check_budgets, check_forward, check_model, check_prompts
 from reseek.questions.record import Question
 from tests.support.episodes import TOKENIZER
@@ -159,3 +160,28 @@ def test_the_short_cut_finds_what_checking_each_prompt_would(texts, budget):
         assert repr(too_long[0]) in stopped(check_prompts, agent, TOKENIZER, asked, Path("f.jsonl"))
     else:
         check_prompts(agent, TOKENIZER, asked, Path("f.jsonl"))
+
+
+TURN = "{% for message in messages %}<|user|>{{ message['content']CHANGED }}\n{% endfor %}<|assistant|>"
+
+
+def templated(template: str):
+    tokenizer = make_tokenizer()
+    tokenizer.chat_template = template
+    return tokenizer
+
+
+@pytest.mark.parametrize("style", ["bare", "full"])
+@pytest.mark.parametrize("template", ["", "<|user|><|assistant|>", TURN.replace("CHANGED", "[:5]")])
+def test_a_template_that_loses_the_question_is_refused(style, template):
+    asked = questions("where does the harbour lie?")
+    agent = AgentConfig(prompt=style, prompt_tokens=4096, response_tokens=4096)
+    message = stopped(check_prompts, agent, templated(template), asked, Path("f.jsonl"))
+    assert message.startswith("policy.chat_template: the template of ") and "loses the question ('q0' " in message
+
+
+@pytest.mark.parametrize("change", ["", " | trim", ".lower()"])
+def test_a_template_may_strip_the_question_and_change_its_case(change):
+    asked = questions("  Where does the  harbour lie? ")
+    agent = AgentConfig(prompt="bare", prompt_tokens=4096, response_tokens=4096)
+    check_prompts(agent, templated(TURN.replace("CHANGED", change)), asked, Path("f.jsonl"))

@@ -38,7 +38,7 @@ class ByteTokenizer:
         return data.decode(errors="replace")
 
     def apply_chat_template(self, messages, *, add_generation_prompt: bool, tokenize: bool, return_dict: bool):
-        assert add_generation_prompt and tokenize and not return_dict
+        assert add_generation_prompt and not return_dict  # gives ids, asked for text too, as TextTokenizer does
         turns = "".join(f"<|im_start|>{m['role']}\n{m['content']}<|im_end|>\n" for m in messages)
         return self.encode(f"{turns}<|im_start|>assistant\n", add_special_tokens=False)
 
