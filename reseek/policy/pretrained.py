@@ -59,7 +59,7 @@ def complete_model(loader: Any, name: str, key: str, **more: Any) -> Any:
     """A model of transformers' class `loader`. Raises InputError where weights are damaged or missing (those that are
     tied to others are not); with `device_map="meta"` their names and shapes alone are read."""
     check_files(name, key)
-    with loading(f"{key}={name}"), _quiet():
+    with loading(f"{key}={name}"), quiet():
         model, found = loader.from_pretrained(name, output_loading_info=True, **more)
     if missing := sorted({*found["missing_keys"], *(str(one) for one in found["mismatched_keys"])}):
         raise InputError(
@@ -96,8 +96,8 @@ def architectures(config: Any) -> Sequence[str]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Without transformers' bar and its table of missing weights, which are an error here."""
+def quiet() -> Iterator[None]:
+    """Without transformers' bars and its table of missing weights, which are an error here."""
     from transformers.utils import logging
 
     level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()

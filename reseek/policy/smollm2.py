@@ -9,7 +9,9 @@ Invariant: a folder with the manifest is complete; it is written elsewhere, mani
 import hashlib
 import importlib.metadata
 import importlib.util
+import io
 import json
+from contextlib import redirect_stderr
 from pathlib import Path
 from typing import Annotated
 
@@ -94,15 +96,20 @@ def _convert(gguf: Path, folder: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    # float32, the precision in which rollout and trainer can be compared exactly.
-    model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
-    tokenizer = _mended(AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name), _control_tokens(gguf))
-    for config in (model.config, model.generation_config):
-        config.bos_token_id = tokenizer.bos_token_id
-        config.eos_token_id = tokenizer.eos_token_id
-        config.pad_token_id = tokenizer.pad_token_id
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    from reseek.policy.pretrained import quiet
+
+    # The bars of transformers would be the only output of run.check_only. That of the GGUF tensors is a plain tqdm,
+    # which knows no switch but its stream; what goes wrong is raised.
+    with quiet(), redirect_stderr(io.StringIO()):
+        # float32, the precision in which rollout and trainer can be compared exactly.
+        model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
+        tokenizer = _mended(AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name), _control_tokens(gguf))
+        for config in (model.config, model.generation_config):
+            config.bos_token_id = tokenizer.bos_token_id
+            config.eos_token_id = tokenizer.eos_token_id
+            config.pad_token_id = tokenizer.pad_token_id
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
 
 
 def _control_tokens(gguf: Path) -> list[str]:
