@@ -41,6 +41,7 @@ os.kill(pids[1], signal.SIGKILL)
 print('said', pids[1], said(parts, 'the actor'))
 raylet = parts.rays_own["raylet"].pid
 os.kill(raylet, signal.SIGKILL)
+time.sleep(0.1)  # until it has ended: Ray ends this process, too, soon after
 print('said', raylet, said(parts, "Ray's"), flush=True)
 os._exit(0)
 """
