@@ -6,6 +6,7 @@ and without `The` or a possessive's `'s` have one key each, so a renaming gives 
 
 import re
 import unicodedata
+from itertools import groupby
 
 _CARDINALS = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
@@ -25,24 +26,22 @@ _SPELT = {
 NUMBER_NAMES = frozenset(word.capitalize() for word in (*_CARDINALS, *_ORDINALS))
 _LETTERS = str.maketrans({"ı": "i", "ø": "o", "ł": "l", "đ": "d", "Ø": "O", "Ł": "L", "Đ": "D"})
 _LONGEST_INITIALS = 4
+_INITIALS = re.compile(r"(?<!\w)([^\W\d_])\.(?=[^\W\d_](?!\w))")
 _BETWEEN = r"(?:['’]s(?!\w))?\W{0,3}"
 
 
 def variant_key(name: str) -> str:
     """What all variants of a name share."""
-    text = re.sub(r"['’]s?(?!\w)|['’.](?=\w)", "", _folded(name).lower().replace("&", " and "))
+    text = _INITIALS.sub(r"\1 ", _folded(name).lower().replace("&", " and "))
+    text = re.sub(r"['’]s?(?!\w)|['’.](?=\w)", "", text)
     words = [_NUMBERS.get(word, re.sub(r"^(\d+)(?:st|nd|rd|th)$", r"\1", word)) for word in re.findall(r"\w+", text)]
-    while len(words) > 1 and words[0] in ("the", "a", "an"):
-        del words[0]
     joined: list[str] = []
-    letters = False
-    for word in words:  # "j k rowling" is "jk rowling"
-        single = len(word) == 1 and word.isalpha()
-        if single and letters:
-            joined[-1] += word
-        else:
-            joined.append(word)
-        letters = single
+    for single, run in groupby(words, key=lambda word: len(word) == 1 and word.isalpha()):
+        part = list(run)
+        initials = "".join(part)  # "j k rowling" is "jk rowling"
+        joined.extend([initials] if single and initials not in _NUMBERS else part)  # "V. I." is not the number VI
+    while len(joined) > 1 and joined[0] in ("the", "a", "an"):
+        del joined[0]
     return " ".join(joined)
 
 

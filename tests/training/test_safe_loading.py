@@ -1,6 +1,7 @@
 """A checkpoint from somebody else: no code out of it is run, unless the user says that it may be."""
 
 import contextlib
+import inspect
 import io
 import os
 import pickle
@@ -58,6 +59,12 @@ def test_what_verl_writes_is_loaded_whoever_wrote_it(step):
     found = load(step / FILES[3])["rng"]
     assert found["random"] == random.getstate()
     assert (found["numpy"][1] == numpy.random.get_state()[1]).all()
+
+
+@pytest.fixture(autouse=True)
+def torchs_own_load(monkeypatch):
+    """A test of verl's plugin, in the same process before, has changed it for good."""
+    monkeypatch.setattr(torch, "load", inspect.unwrap(torch.load))
 
 
 @pytest.mark.parametrize("file", FILES)
