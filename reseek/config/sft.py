@@ -14,6 +14,8 @@ class EpisodeSource(Enum):
     """An expert plays questions whose hops are known: the embedded world's, or a generated one's."""
     RECORDED = "recorded"
     """Files: `episodes/*.jsonl` of reseek eval or `rollouts/*.jsonl` of reseek train."""
+    EXPERT = "expert"
+    """An expert that knows the gold answers plays questions of any file over any corpus."""
     SAMPLED = "sampled"
     """The policy itself plays each question `samples` times (rejection sampling)."""
 
@@ -30,14 +32,22 @@ class TooLong(Enum):
 class ImitationSettings(Section):
     """`sft`: which episodes are imitated, and how (docs/sft.md)."""
 
-    source: EpisodeSource = Field(EpisodeSource.SCRIPTED, description="scripted, recorded or sampled")
+    source: EpisodeSource = Field(EpisodeSource.SCRIPTED, description="scripted, recorded, expert or sampled")
     files: tuple[str, ...] = Field((), description="recorded: files of episodes or rollouts; a folder: its *.jsonl")
-    carelessness: float = Field(0.4, ge=0, le=1, description="scripted: how often the first query of a hop is poor")
+    carelessness: float = Field(
+        0.4, ge=0, le=1, description="scripted, expert: how often the first query (of a hop) is poor"
+    )
     laziness: float = Field(0.05, ge=0, le=1, description="scripted: how often the expert says Yes where No is right")
+    yes_share: float | None = Field(
+        0.5, ge=0, le=1, description="expert: share of Yes among the labels at each observation; null: what is played"
+    )
+    unanswerable_share: float = Field(
+        0.1, ge=0, le=1, description="expert: most episodes that find nothing and train their last answer, a guess"
+    )
     samples: int = Field(4, ge=1, description="sampled: episodes per question")
     engine: str = Field("vllm", pattern="^(vllm|transformers)$", description="sampled: what samples")
     temperature: float = Field(1.0, ge=0, description="sampled: of the policy")
-    concurrency: int = Field(64, ge=1, description="scripted, sampled: episodes under way at once")
+    concurrency: int = Field(64, ge=1, description="scripted, expert, sampled: episodes under way at once")
     right: bool = Field(True, description="keep only episodes whose answer matches exactly")
     agreeing: bool = Field(False, description="keep only episodes whose labelled verdicts all agree with the oracle")
     most_per_question: int | None = Field(None, ge=1, description="most episodes kept of a question; null: all")

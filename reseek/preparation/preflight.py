@@ -26,13 +26,18 @@ from reseek.registry import ESTIMATORS
 
 def check_trainable(settings: Settings) -> None:
     """What can be evaluated and not trained: every trained token must be known, in the context it was sampled in."""
-    if settings.policy.endpoint is not None:
-        raise InputError("policy=openai: an endpoint gives no token ids to train on; it is for reseek eval alone")
+    check_tokens(settings)
     if not method_of(settings.agent).trainable:
         raise InputError(
             f"method={settings.agent.method}: its refinements are sampled outside of the trajectory and can't be "
             "trained with it; it is for reseek eval alone"
         )
+
+
+def check_tokens(settings: Settings) -> None:
+    """Raises InputError for a policy that gives no token ids."""
+    if settings.policy.endpoint is not None:
+        raise InputError("policy=openai: an endpoint gives no token ids to train on; it is for reseek eval alone")
 
 
 def check_budgets(agent: AgentConfig, max_prompt: int, max_response: int, max_model_len: int) -> None:

@@ -62,11 +62,15 @@ SFT = Page(
     command="sft",
     config="train",
     settings="SftSettings",
-    what="Train a search agent by imitation of episodes: an expert's (sft=scripted), recorded ones (sft=recorded), or "
-    "the policy's own right ones (sft=sampled). Usually before `reseek train`.",
+    what="Train a search agent by imitation of episodes: an expert's in the embedded world (sft=scripted) or on any "
+    "questions (sft=expert), recorded ones (sft=recorded), or the policy's own right ones (sft=sampled). Usually "
+    "before `reseek train`.",
     examples=(
         ("reseek sft policy.warmup_steps=0", "the embedded model from random weights, on an expert's episodes"),
-        ("reseek sft sft.steps=200 sft.learning_rate=1e-4", "more steps, another learning rate"),
+        (
+            "reseek sft sft=expert policy=path policy.path=CHECKPOINT",
+            "any model, any questions and corpus: an expert that knows the answers plays the demonstrations",
+        ),
         ("reseek sft sft=recorded 'sft.files=[EPISODES]'", "episodes of `reseek eval` or rollouts of `reseek train`"),
         (
             "reseek sft sft=sampled sft.samples=8 policy=path policy.path=CHECKPOINT",
@@ -75,7 +79,8 @@ SFT = Page(
         ("reseek sft sft.agreeing=true", "keep only episodes whose verdicts agree with the oracle"),
     ),
     keys=(
-        *"""sft.source sft.files sft.samples sft.engine sft.temperature sft.concurrency sft.right sft.agreeing
+        *"""sft.source sft.files sft.yes_share sft.unanswerable_share
+        sft.carelessness sft.samples sft.engine sft.temperature sft.concurrency sft.right sft.agreeing
         sft.most_per_question sft.max_tokens sft.validation_share sft.epochs sft.steps sft.learning_rate
         sft.warmup_ratio sft.weight_decay sft.batch_rows sft.device_rows sft.save_every""".split(),
         *(key for key in _SHARED if key not in ("questions.validation", "questions.folder", "search.urls")),

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ from reseek.preparation.preflight import (
     check_oracle,
     check_policy,
     check_prompts,
+    check_tokens,
     check_trainable,
 )
 from reseek.preparation.prepare import Prepared, prepare, prepared_model
@@ -51,11 +53,21 @@ from reseek.run.entry_points import check_entry_points
 from reseek.run.folder import Kind
 from reseek.run.lifecycle import Run
 from reseek.run.terminal import undisturbed
+from reseek.sft.expert.policy import check_playable
 from reseek.sft.plan import METRICS, MODEL, PLAN, Plan, check_batches, check_plan, resume_step, write_plan, write_rows
-from reseek.sft.played_episodes import SCRIPTED, play_samples, play_scripted, played, sample_name
+from reseek.sft.played_episodes import (
+    EXPERT,
+    SCRIPTED,
+    play_expert,
+    play_samples,
+    play_scripted,
+    played,
+    sample_name,
+)
 from reseek.sft.progress import Bar
 from reseek.sft.recorded_episodes import files_of, recorded
-from reseek.sft.rows import Candidate, Chosen, choose
+from reseek.sft.rows import Candidate, Chosen, Reason, choose
+from reseek.sft.yields import table
 from reseek.training.launch import RunFailed, last_exception
 
 _LOOK_EVERY_S = 0.5
@@ -68,7 +80,11 @@ def train(config: DictConfig) -> Path:
     sft, agent = settings.sft, settings.agent
     if settings.cluster.nodes > 1:
         raise InputError("cluster.nodes: stage=sft trains on one machine; set cluster.nodes=1")
-    check_trainable(settings)
+    if sft.source is EpisodeSource.EXPERT:
+        check_tokens(settings)  # it trains refinements too
+        check_playable(method_of(agent), agent.method)
+    else:
+        check_trainable(settings)
     check_budgets(agent, agent.prompt_tokens, agent.response_tokens, agent.prompt_tokens + agent.response_tokens)
     check_batches(sft, settings.cluster.gpus_per_node)
     if sft.source is EpisodeSource.SAMPLED and sft.engine == "vllm":
@@ -173,8 +189,13 @@ def _choose(settings: SftSettings, material: _Material, folder: Path, console: C
         highlight=False,
         soft_wrap=True,
     )
+    if chosen.yields:
+        console.print(table(chosen.yields))
     if not chosen.train:
-        raise InputError(f"sft.source={sft.source.value}: no episode is left to train on ({out or 'none was found'})")
+        hint = "; sft.yes_share=null keeps all" if chosen.left_out[Reason.UNBALANCED] else ""
+        raise InputError(
+            f"sft.source={sft.source.value}: no episode is left to train on ({out or 'none was found'}){hint}"
+        )
     return chosen
 
 
@@ -185,9 +206,12 @@ def _played(settings: SftSettings, material: _Material, folder: Path, console: C
     playing = settings.playing
     conditions = conditions_of(playing, prepared).hash
     scripted = sft.source is EpisodeSource.SCRIPTED
+    expert = sft.source is EpisodeSource.EXPERT
     if scripted:
-        conditions = hashlib.sha256(f"{conditions} {sft.carelessness} {sft.laziness}".encode()).hexdigest()[:16]
-    names = [SCRIPTED] if scripted else [sample_name(number) for number in range(sft.samples)]
+        conditions = _hash(f"{conditions} {sft.carelessness} {sft.laziness}")
+    if expert:
+        conditions = _hash(f"{conditions} expert {sft.carelessness} {settings.run.seed}")
+    names = [SCRIPTED] if scripted else [EXPERT] if expert else [sample_name(number) for number in range(sft.samples)]
     right: list[bool] = []
     failures: list[Failure] = []
     with (
@@ -214,6 +238,8 @@ def _played(settings: SftSettings, material: _Material, folder: Path, console: C
         seed = settings.run.seed
         if scripted:
             asyncio.run(play_scripted(questions, environment_with(None), folder, sft, seed, count))
+        elif expert:
+            asyncio.run(play_expert(questions, environment_with(None), folder, sft, seed, count))
         else:
             bar.to(0, f"starting {sft.engine}")
             with opened_policy(playing, prepared.model, material.tokenizer) as policy:
@@ -222,6 +248,10 @@ def _played(settings: SftSettings, material: _Material, folder: Path, console: C
     if line is not None:
         raise RunFailed(f"{line}; the same run.dir plays the failed ones again")
     return played(folder, names, questions, conditions)
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _plan(settings: SftSettings, material: _Material, chosen: Chosen | None = None) -> Plan:
@@ -308,6 +338,7 @@ def result_card(folder: Path, plan: Plan, chosen: Chosen) -> dict[str, Any]:
             "kept": chosen.kept,
             "left_out": {reason.value: count for reason, count in chosen.left_out.items()},
         },
+        **({"outcomes": {name: asdict(one) for name, one in chosen.yields.items()}} if chosen.yields else {}),
         "rows": {"train": len(chosen.train), "validation": len(chosen.validation)},
         "trained_tokens": sum(sum(row.mask) for row in chosen.train),
         "model": str(folder / MODEL),

@@ -20,9 +20,10 @@ from reseek.questions.record import Question
 from reseek.rollout.environment import Environment
 from reseek.rollout.records import EpisodeRecord, read_records
 from reseek.rollout.runner import done_records, episodes_file, open_file, run_sets
-from reseek.sft.rows import Candidate, candidate_of_record
+from reseek.sft.expert.policy import ExpertPolicy
+from reseek.sft.rows import Candidate, candidate_of_record, expert_candidate
 
-SCRIPTED = "scripted"
+SCRIPTED, EXPERT = "scripted", "expert"
 _SEEDS_APART = 1_000_003  # between two samples of a run, so that run.seed=1 is not run.seed=0 moved by one
 
 
@@ -39,28 +40,55 @@ async def play_scripted(
     seed: int,
     on_record: Callable[[EpisodeRecord], None],
 ) -> None:
-    """One episode of the expert per question. `environment.policy` is not asked."""
-    path = episodes_file(folder, SCRIPTED)
+    """One episode of the scripted expert per question. `environment.policy` is not asked."""
+
+    def of(question: Question) -> Environment:
+        rng = random.Random(f"scripted {seed} {question.id}")
+        expert = ScriptedPolicy(environment.texts.tokenizer, question, rng, settings.carelessness, settings.laziness)
+        return replace(environment, policy=expert, search=expert.watching(environment.search))
+
+    await _play_each(SCRIPTED, questions, environment.conditions, of, folder, settings.concurrency, on_record)
+
+
+async def play_expert(
+    questions: Sequence[Question],
+    environment: Environment,
+    folder: Path,
+    settings: ImitationSettings,
+    seed: int,
+    on_record: Callable[[EpisodeRecord], None],
+) -> None:
+    """One episode per question of the expert that knows the answers. `environment.policy` is not asked."""
+
+    def of(question: Question) -> Environment:
+        rng = random.Random(f"expert {seed} {question.id}")
+        return replace(environment, policy=ExpertPolicy(environment, question, rng, settings.carelessness))
+
+    await _play_each(EXPERT, questions, environment.conditions, of, folder, settings.concurrency, on_record)
+
+
+async def _play_each(
+    name: str,
+    questions: Sequence[Question],
+    conditions: str,
+    environment_of: Callable[[Question], Environment],
+    folder: Path,
+    concurrency: int,
+    on_record: Callable[[EpisodeRecord], None],
+) -> None:
+    """One episode per question, each in an environment with a policy of its own, in the questions' order."""
+    path = episodes_file(folder, name)
     open_file(path)
-    done = done_records(path, questions, environment.conditions)
+    done = done_records(path, questions, conditions)
     for record in done.values():
         on_record(record)
     todo = [question for question in questions if question.id not in done]
-    for start in range(0, len(todo), settings.concurrency):
-        batch = todo[start : start + settings.concurrency]
-        played = (_scripted(question, environment, settings, seed) for question in batch)
+    for start in range(0, len(todo), concurrency):
+        batch = todo[start : start + concurrency]
+        played = (environment_of(question).record(name, question) for question in batch)
         for record in await asyncio.gather(*played):
             append_line(path, record.model_dump_json())
             on_record(record)
-
-
-async def _scripted(
-    question: Question, environment: Environment, settings: ImitationSettings, seed: int
-) -> EpisodeRecord:
-    rng = random.Random(f"scripted {seed} {question.id}")
-    expert = ScriptedPolicy(environment.texts.tokenizer, question, rng, settings.carelessness, settings.laziness)
-    own = replace(environment, policy=expert, search=expert.watching(environment.search))
-    return await own.record(SCRIPTED, question)
 
 
 async def play_samples(
@@ -90,7 +118,8 @@ def played(
             if record.conditions == conditions:
                 of_set[record.id] = record, f"{path}:{number}"  # a FAILED one may have been played again
         found.append(of_set)
+    of = expert_candidate if list(names) == [EXPERT] else candidate_of_record
     for question in questions:
         for of_set in found:
             if question.id in of_set:
-                yield candidate_of_record(*of_set[question.id])
+                yield of(*of_set[question.id])
