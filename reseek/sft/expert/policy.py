@@ -95,7 +95,8 @@ class ExpertPolicy:
 
     def _judge(self, found: Lookup, max_tokens: int) -> tuple[int, ...]:
         offered = sorted(self._texts.protocol.offered, key=lambda verdict: verdict.grade)
-        verdict = found.label or (offered[-1] if self._supports(found) else offered[0])
+        unlabelled = offered[-1] if self._supports(found) else offered[0]
+        verdict = unlabelled if found.label is None else found.label
         if verdict.stays:
             self._read(found)
             if verdict is Verdict.YES and found.label is None:
