@@ -28,16 +28,23 @@ class Training:
     config: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
+    def records_folder(self) -> Path:
+        """Where its trajectories are: an imitation's are the episodes that were played for it."""
+        return self.folder / ("episodes" if (self.folder / "episodes").is_dir() else "rollouts")
+
+    @cached_property
     def records(self) -> dict[str, list[EpisodeRecord]]:
         """The recorded rollouts by step, `step_<n>`; empty without `run.record_every`. A session's id is its question's
-        with its number. Raises InputError."""
-        files = sorted((self.folder / "rollouts").glob("step_*.jsonl"), key=lambda file: (len(file.name), file.name))
+        with its number. Of an imitation: the episodes that were played, by set. Raises InputError."""
+        files = sorted(self.records_folder.glob("*.jsonl"), key=lambda file: (len(file.name), file.name))
         return {file.stem: [_numbered(record) for record in read_set(file)] for file in files}
 
     @property
     def policy(self) -> str:
-        """The folder of the policy's tokenizer: the newest checkpoint's, else the model's that training began with."""
-        saved = newest_huggingface(self.folder)
+        """The folder of the policy's tokenizer: the newest checkpoint's or an imitation's model, else the model's that
+        training began with."""
+        imitated = self.folder / "model"
+        saved = imitated if imitated.is_dir() else newest_huggingface(self.folder)
         given = self.config.get("policy")
         return str(saved or (given.get("path") if isinstance(given, Mapping) else None) or "")
 

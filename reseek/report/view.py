@@ -135,7 +135,8 @@ def _body(run: Run, record: EpisodeRecord, tokenizer: Tokenizer | None) -> dict[
 
 def _place(run: Run, record: EpisodeRecord) -> str:
     """The file and the line of a record, read again: they are asked for only when the record can't be shown."""
-    path = run.folder / ("rollouts" if isinstance(run, Training) else "episodes") / f"{record.set}.jsonl"
+    folder = run.records_folder if isinstance(run, Training) else run.folder / "episodes"
+    path = folder / f"{record.set}.jsonl"
     lines = enumerate(read_records(path), start=1)
     return f"{path}:{next((number for number, one in lines if one.events == record.events), 0)}"
 

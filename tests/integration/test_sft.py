@@ -11,9 +11,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from datasets import load_from_disk
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from fictionalhot.worlds.small.names import Split
+from fictionalhot.worlds.small.world import ensure_world
 from reseek.micro.model import make_tokenizer
+from reseek.questions.record import read_questions
 from reseek.rollout.records import read_records
 from reseek.sft.plan import last_checkpoint
 from tests.support.runs import ROOT, environment
@@ -183,3 +187,27 @@ def test_eval_reads_the_model(scripted, shared_cache, tmp_path):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert json.loads((tmp_path / "eval" / "result.json").read_text())["sets"]["test"]["questions"] == 4
+
+
+def test_an_expert_plays_any_questions(shared_cache, tmp_path):
+    """Of the embedded world, without its hops; only training questions are in the episodes and the rows."""
+    folder = tmp_path / "run"
+    done = sft(folder, shared_cache, "sft=expert", "sft.yes_share=null", "sft.batch_rows=8", "sft.device_rows=4")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "answer trained" in done.stdout
+    records = read_records(folder / "episodes" / "expert.jsonl")
+    assert len(records) == PLAYED and all(call.action.value != "invalid" for one in records for call in one.calls)
+    card = json.loads((folder / "result.json").read_text())
+    assert sum(one["played"] for one in card["outcomes"].values()) == card["episodes"]["read"] == PLAYED
+
+    world, tokenizer = ensure_world(shared_cache / "world-0", 0), make_tokenizer()
+    rows = [row for path in (folder / "rows").iterdir() for row in load_from_disk(path)["input_ids"]]
+    texts = [tokenizer.decode(row) for row in rows]
+
+    def used(split: Split) -> set[str]:
+        questions = read_questions(world.questions(split))
+        written = {question.id: tokenizer.decode(tokenizer.encode(question.question)) for question in questions}
+        return {one for one, text in written.items() if any(text in row for row in texts)}
+
+    assert used(Split.TRAIN) == {record.id for record in records if record.em == 1.0}
+    assert not used(Split.VALIDATION) and not used(Split.TEST)

@@ -12,6 +12,7 @@ from reseek.report.view import tokenizer_of, viewer
 from reseek.rollout.training_record import training_records, write_rollouts
 from tests.support.evaluations import CharTokenizer
 from tests.support.rollouts import wandered_rows
+from tests.support.wanderer import wander
 
 
 @pytest.fixture
@@ -58,6 +59,17 @@ def test_a_run_without_rollouts_says_how_to_record_them(tmp_path):
 
     with pytest.raises(InputError, match="run.record_every=1"):
         main([tmp_path])
+
+
+def test_an_imitation_s_episodes_are_shown(tmp_path):
+    """A run of `reseek sft` keeps the episodes that it played, as an evaluation does."""
+    (tmp_path / "metrics.jsonl").write_text('{"phase": "step", "step": 1}\n')
+    (tmp_path / "episodes").mkdir()
+    record = wander(0)
+    (tmp_path / "episodes" / f"{record.set}.jsonl").write_text(record.model_dump_json() + "\n")
+    found = read_run(tmp_path)
+    assert found.records == {record.set: [record]}
+    assert f'"sets":["{record.set}"]' in viewer([found], [None], "imitation").replace(" ", "")
 
 
 def test_older_rollouts_are_refused_in_one_line(run):

@@ -254,5 +254,7 @@ def test_queries_of_a_question():
     assert "Jaws" in good_queries(question)
     assert content_words("Who is the wife of Bob?") == "wife Bob"
     assert bridges_in("directed by Steven Spielberg.", question) == ("Steven Spielberg",)
+    possessive = question.model_copy(update={"question": "What is Steven Spielberg's job?"})
+    assert bridges_in("Steven Spielberg is a director.", possessive) == ()
     assert all(" " not in query for query in poor_queries(question))
     assert around("One. Two three four five. Six.", "four", 3) == "three four five"

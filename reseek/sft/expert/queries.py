@@ -11,6 +11,7 @@ from reseek.rewards.answers import normalise_answer
 
 _WORD = re.compile(r"\w[\w'’.\-]*", re.UNICODE)
 _QUOTED = re.compile(r'["“]([^"”]{2,60})["”]')
+_POSSESSIVE = re.compile(r"['’]s\b")
 _JOINING = frozenset("of the and in de von van la le du".split())
 _COMMON = frozenset(
     """a about also an and another are as at be been between both by called did do does during first for from had
@@ -45,10 +46,10 @@ def poor_queries(question: Question) -> list[str]:
 
 def bridges_in(shown: str, question: Question) -> tuple[str, ...]:
     """The supporting titles that a passage's text names and the question doesn't."""
-    words, asked = f" {normalise_answer(shown)} ", f" {normalise_answer(question.question)} "
+    words, asked = (f" {normalise_answer(_POSSESSIVE.sub('', text))} " for text in (shown, question.question))
     found = []
     for title in map(without_brackets, question.supporting_titles):
-        normal = normalise_answer(title)
+        normal = normalise_answer(_POSSESSIVE.sub("", title))
         if len(normal) > 2 and f" {normal} " in words and f" {normal} " not in asked:
             found.append(title)
     return tuple(found)
