@@ -69,9 +69,13 @@ def check_plan(folder: Path, plan: Plan) -> None:
 
 
 def write_plan(folder: Path, plan: Plan) -> None:
-    """Write the plan. Raises InputError where the folder holds another one."""
+    """Write the plan. Raises InputError where the folder holds another one; an equal one, perhaps of a version with
+    fewer keys, stays as it is."""
     if (folder / PLAN).is_file():
-        _compare(folder, read_plan(folder), plan)
+        found = read_plan(folder)
+        _compare(folder, found, plan)
+        if found == plan:
+            return
     write_json(folder / PLAN, plan.model_dump(mode="json"))
 
 
