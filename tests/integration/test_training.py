@@ -152,7 +152,7 @@ def test_a_run_whose_search_fails_often_stops_with_the_cause(tmp_path, shared_ca
     failing = ("search.name=tests.support.faults:FailingSearch", "algo.steps=1")
     done = train(tmp_path / "run", shared_cache, *failing)
     assert done.returncode == 1
-    (line,) = done.stderr.splitlines()
+    line = done.stderr.splitlines()[-1]  # after the bars of making the model
     assert re.match(r"error: the run failed .*: search failed for \d+ of \d+ sessions of step 1, more than", line), line
     assert "search.most_failed=0.2" in line and "the shard of this query is away" in line
     assert not (tmp_path / "run" / "checkpoints").exists() and ray_processes() == []
@@ -162,7 +162,7 @@ def test_a_run_whose_search_fails_often_stops_with_the_cause(tmp_path, shared_ca
 def test_a_run_whose_loss_is_no_number_stops_before_the_next_step(tmp_path, shared_cache):
     done = train(tmp_path / "run", shared_cache, "algo.estimator=tests.support.faults:NotFinite", "algo.steps=2")
     assert done.returncode == 1
-    (line,) = done.stderr.splitlines()
+    line = done.stderr.splitlines()[-1]  # after the bars of making the model
     assert re.match(r"error: the run failed .* of step 1 is nan: its update was not made", line), line
     assert not (tmp_path / "run" / "checkpoints" / "global_step_1").exists() and ray_processes() == []
 
