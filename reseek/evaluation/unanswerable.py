@@ -56,7 +56,7 @@ def unanswerable(
         return None
     kept = settings.cache.resolve() / "unanswerable" / f"{_key(searched.fingerprint, sets)}.json"
     if kept.is_file():
-        with contextlib.suppress(InputError):  # a damaged cache is made anew
+        with contextlib.suppress(InputError):  # the questions are looked for again where the cache is damaged
             return _read(kept)
     with _corpus(settings, prepared) as passages:
         if passages is None:

@@ -60,7 +60,6 @@ from reseek.sft.played_episodes import (
     SCRIPTED,
     play_expert,
     play_samples,
-    play_scripted,
     played,
     sample_name,
 )
@@ -236,9 +235,7 @@ def _played(settings: SftSettings, material: _Material, folder: Path, console: C
             )
 
         seed = settings.run.seed
-        if scripted:
-            asyncio.run(play_scripted(questions, environment_with(None), folder, sft, seed, count))
-        elif expert:
+        if scripted or expert:
             asyncio.run(play_expert(questions, environment_with(None), folder, sft, seed, count))
         else:
             bar.to(0, f"starting {sft.engine}")

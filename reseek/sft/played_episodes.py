@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from corpora.atomic import append_line
-from reseek.config.sft import ImitationSettings
+from reseek.config.sft import EpisodeSource, ImitationSettings
 from reseek.micro.expert import ScriptedPolicy
 from reseek.policy import SeededPolicy
 from reseek.questions.record import Question
@@ -23,31 +23,13 @@ from reseek.rollout.runner import done_records, episodes_file, open_file, run_se
 from reseek.sft.expert.policy import ExpertPolicy
 from reseek.sft.rows import Candidate, candidate_of_record, expert_candidate
 
-SCRIPTED, EXPERT = "scripted", "expert"
+SCRIPTED, EXPERT = EpisodeSource.SCRIPTED.value, EpisodeSource.EXPERT.value
 _SEEDS_APART = 1_000_003  # between two samples of a run, so that run.seed=1 is not run.seed=0 moved by one
 
 
 def sample_name(number: int) -> str:
     """The set under which the episodes of the sample with this number stand."""
     return f"sample_{number}"
-
-
-async def play_scripted(
-    questions: Sequence[Question],
-    environment: Environment,
-    folder: Path,
-    settings: ImitationSettings,
-    seed: int,
-    on_record: Callable[[EpisodeRecord], None],
-) -> None:
-    """One episode of the scripted expert per question. `environment.policy` is not asked."""
-
-    def of(question: Question) -> Environment:
-        rng = random.Random(f"scripted {seed} {question.id}")
-        expert = ScriptedPolicy(environment.texts.tokenizer, question, rng, settings.carelessness, settings.laziness)
-        return replace(environment, policy=expert, search=expert.watching(environment.search))
-
-    await _play_each(SCRIPTED, questions, environment.conditions, of, folder, settings.concurrency, on_record)
 
 
 async def play_expert(
@@ -58,37 +40,37 @@ async def play_expert(
     seed: int,
     on_record: Callable[[EpisodeRecord], None],
 ) -> None:
-    """One episode per question of the expert that knows the answers. `environment.policy` is not asked."""
-
-    def of(question: Question) -> Environment:
-        rng = random.Random(f"expert {seed} {question.id}")
-        return replace(environment, policy=ExpertPolicy(environment, question, rng, settings.carelessness))
-
-    await _play_each(EXPERT, questions, environment.conditions, of, folder, settings.concurrency, on_record)
-
-
-async def _play_each(
-    name: str,
-    questions: Sequence[Question],
-    conditions: str,
-    environment_of: Callable[[Question], Environment],
-    folder: Path,
-    concurrency: int,
-    on_record: Callable[[EpisodeRecord], None],
-) -> None:
-    """One episode per question, each in an environment with a policy of its own, in the questions' order."""
+    """One episode per question, in the questions' order, of the expert that `settings.source` names (scripted or
+    expert). `environment.policy` is not asked."""
+    name, environment_of = settings.source.value, _EXPERTS[settings.source]
     path = episodes_file(folder, name)
     open_file(path)
-    done = done_records(path, questions, conditions)
+    done = done_records(path, questions, environment.conditions)
     for record in done.values():
         on_record(record)
     todo = [question for question in questions if question.id not in done]
-    for start in range(0, len(todo), concurrency):
-        batch = todo[start : start + concurrency]
-        played = (environment_of(question).record(name, question) for question in batch)
+    for start in range(0, len(todo), settings.concurrency):
+        batch = todo[start : start + settings.concurrency]
+        played = (environment_of(question, environment, settings, seed).record(name, question) for question in batch)
         for record in await asyncio.gather(*played):
             append_line(path, record.model_dump_json())
             on_record(record)
+
+
+def _scripted(question: Question, environment: Environment, settings: ImitationSettings, seed: int) -> Environment:
+    """The environment in which the expert of generated questions plays this one."""
+    rng = random.Random(f"scripted {seed} {question.id}")
+    expert = ScriptedPolicy(environment.texts.tokenizer, question, rng, settings.carelessness, settings.laziness)
+    return replace(environment, policy=expert, search=expert.watching(environment.search))
+
+
+def _knowing(question: Question, environment: Environment, settings: ImitationSettings, seed: int) -> Environment:
+    """The environment in which the expert that knows the gold answers plays this question."""
+    rng = random.Random(f"expert {seed} {question.id}")
+    return replace(environment, policy=ExpertPolicy(environment, question, rng, settings.carelessness))
+
+
+_EXPERTS = {EpisodeSource.SCRIPTED: _scripted, EpisodeSource.EXPERT: _knowing}
 
 
 async def play_samples(
